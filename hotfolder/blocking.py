@@ -33,7 +33,7 @@ JOIN_SECONDS = 2.0
 waited for before."""
 
 
-class NoAnswer(LocalTrouble):
+class FileTimeout(LocalTrouble):
     """A file system hangs. The operation may still be carried out later."""
 
 
@@ -49,18 +49,18 @@ def join_threads(seconds: float) -> bool:
 
 
 async def call_in_thread(path: Path, look: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call `look`, which uses `path`, in a thread. Raises NoAnswer after FILE_TIMEOUT_SECONDS.
+    """Call `look`, which uses `path`, in a thread. Raises FileTimeout after FILE_TIMEOUT_SECONDS.
 
     The call may then still finish at any later time, and another one beside it: what it changes must be
     harmless when it comes late or twice.
     """
     with move_on_after(FILE_TIMEOUT_SECONDS):
         return await to_thread.run_sync(partial(look, *args, **kwargs), abandon_on_cancel=True)
-    raise no_answer(path)
+    raise file_timeout(path)
 
 
 def call_within(path: Path, look: Callable[[], T], seconds: float = FILE_TIMEOUT_SECONDS) -> T:
-    """As `call_in_thread`, but without an event loop: blocks for at most `seconds`, then raises NoAnswer."""
+    """As `call_in_thread`, but without an event loop: blocks for at most `seconds`. Raises FileTimeout."""
     answer: Future[T] = Future()
 
     def work() -> None:
@@ -71,12 +71,12 @@ def call_within(path: Path, look: Callable[[], T], seconds: float = FILE_TIMEOUT
 
     threading.Thread(target=work, daemon=True, name="look").start()
     if not wait([answer], seconds).done:
-        raise no_answer(path)
+        raise file_timeout(path)
     return answer.result()
 
 
-def no_answer(path: Path) -> NoAnswer:
-    return NoAnswer(
+def file_timeout(path: Path) -> FileTimeout:
+    return FileTimeout(
         f"{path} doesn't answer",
         hint="Check its disk or share. Everything continues by itself once it answers.",
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hotfolder import blocking
-from hotfolder.blocking import NoAnswer, call_in_thread, call_within, join_threads
+from hotfolder.blocking import FileTimeout, call_in_thread, call_within, join_threads
 from hotfolder.daemon import reporter
 from hotfolder.pictures import decoder
 from hotfolder.sandbox import embedded
@@ -33,7 +33,7 @@ async def test_however_many_are_stuck_the_next_is_answered(
     monkeypatch.setattr(blocking, "FILE_TIMEOUT_SECONDS", 0.1)
     stuck = [call_in_thread(SHARE, hung.wait) for _ in range(100)]
     answers = await asyncio.gather(*stuck, return_exceptions=True)
-    assert {type(answer) for answer in answers} == {NoAnswer}
+    assert {type(answer) for answer in answers} == {FileTimeout}
     monkeypatch.setattr(blocking, "FILE_TIMEOUT_SECONDS", 60)
     assert await call_in_thread(SHARE, len, "four") == 4
 
@@ -42,9 +42,9 @@ async def test_whoever_asks_a_share_that_hangs_is_told_so(
     hung: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(blocking, "FILE_TIMEOUT_SECONDS", 0.1)
-    with pytest.raises(NoAnswer, match="/mnt/share doesn't answer"):
+    with pytest.raises(FileTimeout, match="/mnt/share doesn't answer"):
         await call_in_thread(SHARE, hung.wait)
-    with pytest.raises(NoAnswer, match="/mnt/share doesn't answer"):
+    with pytest.raises(FileTimeout, match="/mnt/share doesn't answer"):
         call_within(SHARE, hung.wait, 0.1)
 
 
@@ -52,7 +52,7 @@ def test_an_event_loop_ends_while_a_thread_hangs_and_that_can_be_told(
     hung: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(blocking, "FILE_TIMEOUT_SECONDS", 0.1)
-    with pytest.raises(NoAnswer):
+    with pytest.raises(FileTimeout):
         asyncio.run(call_in_thread(SHARE, hung.wait))
     assert join_threads(0.1)
     hung.set()

@@ -18,7 +18,7 @@ from hotfolder.control.opening import refuse_bad_addresses
 from hotfolder.display import counted, visible
 from hotfolder.display import say as print
 from hotfolder.jobs.budget import waits_until
-from hotfolder.rules.grouping.model import Grouping
+from hotfolder.rules.grouping.results import Grouping
 from hotfolder.rules.hours import opens_at
 from hotfolder.rules.kinds import Prices
 

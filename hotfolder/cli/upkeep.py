@@ -41,7 +41,7 @@ def check(
 
     With line and column, all at once. Touches nothing.
     """
-    from hotfolder.config.schema import json_schema
+    from hotfolder.config.jsonschema import json_schema
     from hotfolder.control import upkeep
 
     if schema:

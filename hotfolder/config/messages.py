@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic.alias_generators import to_snake
 
-from hotfolder.config.schema import fields_by_yaml_name, model_of, type_at
+from hotfolder.config.jsonschema import fields_by_yaml_name, model_of, type_at
 from hotfolder.config.sources import SECRET_NAMES
 from hotfolder.config.values import PASSWORD_PLACES
 from hotfolder.config.yamlfile import Document, KeyPath, Problem

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pydantic import SecretStr
 from pydantic.alias_generators import to_snake
 
-from hotfolder.config.schema import all_settings, includes_type, member_type, model_of
+from hotfolder.config.jsonschema import all_settings, includes_type, member_type, model_of
 from hotfolder.config.settings import Settings
 from hotfolder.config.values import PASSWORD_PLACES
 from hotfolder.config.yamlfile import Document, KeyPath, Position, Problem, parse

@@ -41,7 +41,7 @@ from hotfolder.rules.drops import ChosenSet, Drop, group_drop
 from hotfolder.rules.explain import Explanation, Sent
 from hotfolder.rules.explain import explain as explain_plan
 from hotfolder.rules.foldernames import split_name, without_ok
-from hotfolder.rules.grouping.model import Grouping
+from hotfolder.rules.grouping.results import Grouping
 from hotfolder.rules.holds import WaitReason
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.sets import BracketSet, FileIdentity, Photo, ev_above_middle, middle_exposure

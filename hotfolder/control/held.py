@@ -31,7 +31,7 @@ from hotfolder.outbox.names import safe_name
 from hotfolder.paths import is_dir
 from hotfolder.rules.drops import ChosenSet, why_name_taken
 from hotfolder.rules.foldernames import TAG_MARK, fully_quoted, quoted, split_name, to_nfc, unicode_forms
-from hotfolder.rules.grouping.model import Grouping
+from hotfolder.rules.grouping.results import Grouping
 from hotfolder.rules.holds import REVIEW, REVIEW_REASON, WaitReason, join_reasons
 from hotfolder.rules.sets import MOST_PHOTOS, Photo
 from hotfolder.rules.shoots import group_shoot

@@ -14,7 +14,7 @@ from pathlib import Path
 from anyio import to_thread
 
 from hotfolder import log
-from hotfolder.blocking import FILE_TIMEOUT_SECONDS, START_TIMEOUT_SECONDS, NoAnswer, call_within
+from hotfolder.blocking import FILE_TIMEOUT_SECONDS, START_TIMEOUT_SECONDS, FileTimeout, call_within
 from hotfolder.clock import Clock
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.leftbehind import refuse_left_behind
@@ -112,7 +112,7 @@ def make_folders(places: Places) -> list[Path]:
             with folder_making_trouble(inbox):  # group-writable, as `done` and `failed` are
                 call_within(inbox, partial(make_folder, inbox, Sharing()), START_TIMEOUT_SECONDS)
             reached.append(inbox)
-        except NoAnswer as error:
+        except FileTimeout as error:
             logger.warning("inbox_not_reached", inbox=str(inbox), reason=error.message)
         except LocalTrouble as error:
             logger.warning("inbox_not_reached", inbox=str(inbox), reason=error.message)
@@ -277,6 +277,6 @@ def full_disks(folders: Mapping[str, Path]) -> list[str]:
 
 def has_less(folder: Path, least_bytes: int) -> bool:
     """Whether the disk of `folder` has less free space; False where it can't be queried."""
-    with suppress(OSError, NoAnswer):
+    with suppress(OSError, FileTimeout):
         return call_within(folder, partial(free_bytes, folder)) < least_bytes
     return False

@@ -13,7 +13,7 @@ from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.jobs.context import Places, chain_of, recipe_of
 from hotfolder.jobs.heldsets import held_below
 from hotfolder.jobs.model import FolderIdentity, Job
-from hotfolder.jobs.names import names_taken
+from hotfolder.jobs.reservednames import names_taken
 from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import path_text

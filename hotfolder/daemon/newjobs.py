@@ -14,7 +14,7 @@ from hotfolder.jobs.context import SetPlace
 from hotfolder.jobs.model import FileRole, JobFile, NewJob, job_file, photo_file
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.rules.foldernames import split_name
-from hotfolder.rules.grouping.model import Grouping
+from hotfolder.rules.grouping.results import Grouping
 from hotfolder.rules.recipes import NOTHING
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.sets import BracketSet, FileIdentity, Photo, middle_exposure, names_sharing_stem

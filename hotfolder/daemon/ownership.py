@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hotfolder import log
-from hotfolder.blocking import START_TIMEOUT_SECONDS, NoAnswer, call_in_thread, call_within
+from hotfolder.blocking import START_TIMEOUT_SECONDS, FileTimeout, call_in_thread, call_within
 from hotfolder.clock import Clock
 from hotfolder.errors import LeaseLost, LocalTrouble, UsageError
 from hotfolder.inbox.guard import marker_at, why_other_name
@@ -32,7 +32,7 @@ def refuse_other_names(inboxes: Mapping[str, Path]) -> None:
     """Raise UsageError where an inbox's marker says that the other machines use its folder under another
     name. An inbox that doesn't answer in time is skipped."""
     for name, path in inboxes.items():
-        with suppress(NoAnswer):
+        with suppress(FileTimeout):
             marker = call_within(path, partial(marker_at, path), START_TIMEOUT_SECONDS)
             if marker and (why := why_other_name(path, name, marker)):
                 raise UsageError(why)

@@ -10,7 +10,7 @@ from pathlib import Path
 from anyio import to_thread
 
 from hotfolder import log
-from hotfolder.blocking import NoAnswer, call_in_thread
+from hotfolder.blocking import FileTimeout, call_in_thread
 from hotfolder.daemon.newjobs import jobs_of
 from hotfolder.inbox.approvals import ReadyFile, read_ready
 from hotfolder.inbox.contents import is_ready_name
@@ -22,7 +22,7 @@ from hotfolder.jobs.store import Store
 from hotfolder.jobs.worker import Worker
 from hotfolder.rules.drops import Drop, group_drop, waiting_refusals
 from hotfolder.rules.grouping.copies import copies_among
-from hotfolder.rules.grouping.model import GroupedSet, Grouping, RefusedSet
+from hotfolder.rules.grouping.results import GroupedSet, Grouping, RefusedSet
 from hotfolder.rules.holds import WaitReason, join_reasons
 from hotfolder.rules.late import EarlierSet, EarlierState, MergedSet, PhotoRelations
 from hotfolder.rules.routing import Rulebook
@@ -328,7 +328,7 @@ async def signals_removed(paths: Sequence[Path], identity: FileIdentity | None =
     """Call `remove_signal` for each of the `paths`; where a share doesn't answer in time, it goes on in a
     thread."""
     for path in paths:
-        with suppress(NoAnswer):
+        with suppress(FileTimeout):
             await call_in_thread(path, remove_signal, path, identity)
 
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from anyio import to_thread
 
-from hotfolder.blocking import FILE_TIMEOUT_SECONDS, START_TIMEOUT_SECONDS, NoAnswer, call_within
+from hotfolder.blocking import FILE_TIMEOUT_SECONDS, START_TIMEOUT_SECONDS, FileTimeout, call_within
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.contents import LOCK_NAME, MARKER_NAME, SetKey
 from hotfolder.inbox.scan import ProgressCallback, Snapshot, ignore_progress, scan, scan_folders
@@ -233,7 +233,7 @@ class RootScanner:
         """The root's status, degraded where it doesn't answer. Blocks for START_SECONDS at the most."""
         try:
             return call_within(self._path, self._root.check, START_TIMEOUT_SECONDS)
-        except NoAnswer:
+        except FileTimeout:
             self._root = copy(self._root)
             return RootStatus(degraded=no_answer_text(self._path))
 

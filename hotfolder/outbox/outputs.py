@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Lock
 
 from hotfolder import log
-from hotfolder.blocking import NoAnswer, call_within
+from hotfolder.blocking import FileTimeout, call_within
 from hotfolder.errors import LocalTrouble
 from hotfolder.mounts import mount_number, mount_of, mounts_by_number
 from hotfolder.newfiles import TEMPORARY_PREFIX, folder_at, new_file, read_marker
@@ -138,7 +138,7 @@ class OutputFolder:
         mount = mount_number(self.path)
         try:
             call_within(self.path, self.confirm, seconds)
-        except NoAnswer as error:
+        except FileTimeout as error:
             self._hangs_on = mount
             self._set_trouble(error.message)
         except LocalTrouble:

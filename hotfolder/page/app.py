@@ -20,14 +20,14 @@ from starlette.routing import BaseRoute
 from hotfolder import log
 from hotfolder.control.access import refuse_unprotected
 from hotfolder.errors import BadJob, BadWorld, CommandHint, HotfolderError, StoreError, Unknown, UsageError
-from hotfolder.page import actions, files, held, live, share, signin, views
+from hotfolder.page import actions, held, live, serving, share, signin, views
 from hotfolder.page.security import SAFE_METHODS, AccessCheck, Guard, check_access
 from hotfolder.page.site import Site
 from hotfolder.page.templating import error_page
 from hotfolder.telemetry.web import listening, server_config
 
 ROUTES: tuple[BaseRoute, ...] = (
-    *files.ROUTES,
+    *serving.ROUTES,
     *signin.ROUTES,
     *live.ROUTES,
     *views.ROUTES,

@@ -26,8 +26,8 @@ from hotfolder.control.first import EVERYWHERE, STATE_VARIABLE, FirstSettings, p
 from hotfolder.display import with_hint
 from hotfolder.errors import HotfolderError
 from hotfolder.page.app import page_app, recorded_signals, server_of
-from hotfolder.page.files import static
 from hotfolder.page.security import caller_of, fields_of, is_cross_site, refused_page
+from hotfolder.page.serving import static
 from hotfolder.page.signin import password_problem
 from hotfolder.page.site import FirstToken, template_environment
 from hotfolder.page.templating import render, request_language

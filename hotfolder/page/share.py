@@ -17,9 +17,9 @@ from hotfolder.control import gallery as control
 from hotfolder.control.opening import Installation
 from hotfolder.control.rooms import known_project
 from hotfolder.page.actions import Action, run_action
-from hotfolder.page.files import picture_response, thumb_response
 from hotfolder.page.reading import Edge
 from hotfolder.page.security import MOST_FIELDS, PublicRoute, fields_of
+from hotfolder.page.serving import picture_response, thumb_response
 from hotfolder.page.site import parse_number, settings_of
 from hotfolder.page.templating import all_picked, query_control, render, request_language
 from hotfolder.words import word

@@ -18,7 +18,7 @@ from hotfolder.control.lookup import PicturePlace, open_picture
 from hotfolder.control.rooms import chosen_pictures
 from hotfolder.display import visible
 from hotfolder.errors import LocalTrouble, UsageError
-from hotfolder.page.files import conditional_range, download_header, read_range
+from hotfolder.page.serving import conditional_range, download_header, read_range
 
 MOST_BYTES = 2**32 - 1
 MOST_ENTRIES = 2**16 - 1

@@ -14,7 +14,7 @@ from itertools import chain
 from hotfolder.display import counted
 from hotfolder.errors import RuleRefused
 from hotfolder.rules.foldernames import free_name, quoted
-from hotfolder.rules.grouping.model import GroupedSet, Grouping, RefusedSet
+from hotfolder.rules.grouping.results import GroupedSet, Grouping, RefusedSet
 from hotfolder.rules.holds import WaitReason
 from hotfolder.rules.late import (
     LATE_IN_SHOOT,

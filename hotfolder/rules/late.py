@@ -28,7 +28,7 @@ from hotfolder.rules.grouping.evidence import (
     start_seconds,
 )
 from hotfolder.rules.grouping.group import group
-from hotfolder.rules.grouping.model import BY_HAND_SECONDS, SAME_EXPOSURE_EV, GroupingOptions
+from hotfolder.rules.grouping.results import BY_HAND_SECONDS, SAME_EXPOSURE_EV, GroupingOptions
 from hotfolder.rules.holds import WaitReason
 from hotfolder.rules.sets import BracketSet, FileIdentity, Photo
 

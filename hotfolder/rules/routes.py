@@ -19,7 +19,7 @@ from hotfolder.display import counted
 from hotfolder.rules.delivery import Delivery
 from hotfolder.rules.foldernames import normal, quoted, to_nfc
 from hotfolder.rules.grouping.group import NameScheme
-from hotfolder.rules.grouping.model import OverSeven
+from hotfolder.rules.grouping.results import OverSeven
 from hotfolder.rules.recipes import Variant
 from hotfolder.rules.sets import MOST_PHOTOS
 from hotfolder.stager.operations import Frozen, HdrOptions, Operation, RoomType

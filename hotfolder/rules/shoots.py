@@ -9,7 +9,7 @@ from operator import attrgetter
 from hotfolder.rules.foldernames import split_name
 from hotfolder.rules.grouping.evidence import has_times
 from hotfolder.rules.grouping.group import NameScheme, group, group_room, name_sets
-from hotfolder.rules.grouping.model import GroupedSet, Grouping, GroupingOptions, OverSeven, join_doubts
+from hotfolder.rules.grouping.results import GroupedSet, Grouping, GroupingOptions, OverSeven, join_doubts
 from hotfolder.rules.holds import REVIEW, asks_review
 from hotfolder.rules.late import EarlierSet, PhotoRelations, relate_to_earlier
 from hotfolder.rules.routes import Route

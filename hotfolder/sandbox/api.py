@@ -18,7 +18,6 @@ from starlette.datastructures import FormData, UploadFile
 from hotfolder.sandbox.faults.exchange import Faults
 from hotfolder.sandbox.faults.injector import Injector
 from hotfolder.sandbox.imageworkers import TaskFailed, TaskRefused
-from hotfolder.sandbox.ledger import Recorder, add_ids, route_of
 from hotfolder.sandbox.objects import (
     RESIZED,
     RESULTS,
@@ -29,6 +28,7 @@ from hotfolder.sandbox.objects import (
     url_path,
 )
 from hotfolder.sandbox.projects import Group, Image
+from hotfolder.sandbox.requestledger import Recorder, add_ids, route_of
 from hotfolder.sandbox.schema import (
     OPERATIONS,
     PHOTOS_PER_GROUP,

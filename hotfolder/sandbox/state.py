@@ -9,9 +9,9 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 
 from hotfolder.sandbox.imageworkers import WorkQueue
-from hotfolder.sandbox.ledger import Ledger
 from hotfolder.sandbox.objects import Objects, Signer, load_secret, url_path
 from hotfolder.sandbox.projects import ProjectRecords
+from hotfolder.sandbox.requestledger import RequestLedger
 from hotfolder.sandbox.settings import SandboxError, SandboxSettings
 
 
@@ -23,7 +23,7 @@ class Sandbox:
     records: ProjectRecords
     objects: Objects
     signer: Signer
-    ledger: Ledger
+    ledger: RequestLedger
     merges: WorkQueue
     operations: WorkQueue
     merge_asked: asyncio.Event = field(default_factory=asyncio.Event)
@@ -52,7 +52,7 @@ def open_sandbox(settings: SandboxSettings, storage_base_url: str) -> Iterator[S
             records=stack.enter_context(closing(ProjectRecords(data / "sandbox.sqlite3"))),
             objects=Objects(data / "objects"),
             signer=Signer(load_secret(data), storage_base_url),
-            ledger=stack.enter_context(closing(Ledger(data))),
+            ledger=stack.enter_context(closing(RequestLedger(data))),
             merges=WorkQueue(settings),
             operations=WorkQueue(settings),
         )

@@ -15,8 +15,8 @@ from starlette.routing import Route
 
 from hotfolder.sandbox.faults.exchange import Faults
 from hotfolder.sandbox.faults.injector import Injector
-from hotfolder.sandbox.ledger import Recorder, add_ids
 from hotfolder.sandbox.objects import CONTENT_TYPES, UPLOADS
+from hotfolder.sandbox.requestledger import Recorder, add_ids
 from hotfolder.sandbox.state import Sandbox
 from hotfolder.sandbox.strict import XML_TYPE, drain, storage_error
 

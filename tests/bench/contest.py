@@ -25,9 +25,9 @@ from PIL import Image
 from hotfolder.sandbox.imaging.align import Aligned, align
 from hotfolder.sandbox.imaging.balance import balance_white
 from hotfolder.sandbox.imaging.exposures import Exposures
-from hotfolder.sandbox.imaging.files import Picture, load, resize, shrink
 from hotfolder.sandbox.imaging.fusion import fuse
 from hotfolder.sandbox.imaging.ghosts import mask_ghosts
+from hotfolder.sandbox.imaging.picturefiles import Picture, load, resize, shrink
 from hotfolder.sandbox.imaging.tone import tone_map
 from tests.bench import measures
 

@@ -14,7 +14,7 @@ import pytest
 import typer
 from rich.console import Console
 
-from hotfolder.blocking import no_answer
+from hotfolder.blocking import file_timeout
 from hotfolder.cli.demo import progress_table
 from hotfolder.cli.output import INTERRUPTED, USAGE, WORLD_BAD, report_errors
 from hotfolder.cli.status import history_lines
@@ -108,7 +108,7 @@ def test_settings_that_are_wrong_are_told_in_the_journal_as_json_and_elsewhere_a
     assert not journal or len(stderr.read_text().splitlines()) == 1
 
 
-@pytest.mark.parametrize("hint", [SPACE_HINT, RETRY_HINT, no_answer(Path("/share")).hint])
+@pytest.mark.parametrize("hint", [SPACE_HINT, RETRY_HINT, file_timeout(Path("/share")).hint])
 def test_a_command_that_ended_says_so_where_its_hint_speaks_of_what_continues_by_itself(
     hint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

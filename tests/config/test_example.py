@@ -11,9 +11,9 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from hotfolder.config.jsonschema import all_settings, fields_by_yaml_name, json_schema
 from hotfolder.config.load import load
 from hotfolder.config.rulebooks import rulebook_for
-from hotfolder.config.schema import all_settings, fields_by_yaml_name, json_schema
 from hotfolder.config.settings import InboxSettings, RouteSettings, Settings
 from hotfolder.rules.kinds import FAMILIES
 from hotfolder.rules.routes import Match

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine
 
 from hotfolder.jobs.model import Job
-from hotfolder.jobs.names import FILED, take_name
+from hotfolder.jobs.reservednames import FILED, take_name
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
 from tests.jobs.conftest import AT, MakeJob

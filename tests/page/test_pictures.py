@@ -32,7 +32,7 @@ from hotfolder.control.lookup import (
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.model import Job, Picture
 from hotfolder.jobs.store import Store
-from hotfolder.page.files import parse_range
+from hotfolder.page.serving import parse_range
 from tests.support.pageprocess import PageProcess, page_process
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import ELM, Studio

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hotfolder.capture import Capture
 from hotfolder.rules.grouping.group import group, group_room, name_sets
-from hotfolder.rules.grouping.model import Grouping, GroupingOptions, OverSeven
+from hotfolder.rules.grouping.results import Grouping, GroupingOptions, OverSeven
 from hotfolder.rules.sets import MOST_PHOTOS, FileIdentity, Photo
 from tests.support.camera import (
     CANON_ORDER,

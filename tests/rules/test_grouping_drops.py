@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from hotfolder.rules.grouping.group import EXPORT_WITH_CAMERA_DATA, group, group_room, name_sets
-from hotfolder.rules.grouping.model import Grouping, GroupingOptions
+from hotfolder.rules.grouping.results import Grouping, GroupingOptions
 from hotfolder.rules.sets import Photo
 from tests.support.camera import CANON_ORDER, FILE, MIDDLE, SONY, Photographer, names_of
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from hotfolder.rules.grouping.group import group
-from hotfolder.rules.grouping.model import Grouping
+from hotfolder.rules.grouping.results import Grouping
 from tests.support.camera import MIDDLE, PHONE, SHUTTER, SONY, Photographer
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from hotfolder.rules.drops import Drop, group_drop
 from hotfolder.rules.grouping.group import DEFAULT_OPTIONS, group
-from hotfolder.rules.grouping.model import Grouping, GroupingOptions
+from hotfolder.rules.grouping.results import Grouping, GroupingOptions
 from hotfolder.rules.late import (
     EarlierSet,
     EarlierState,

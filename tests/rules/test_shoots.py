@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder.rules.grouping.model import Grouping
+from hotfolder.rules.grouping.results import Grouping
 from hotfolder.rules.holds import why_name_held
 from hotfolder.rules.routes import Match, Route
 from hotfolder.rules.routing import Rulebook, settle_rule

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hotfolder.sandbox.ledger import FILE_NAME
+from hotfolder.sandbox.requestledger import FILE_NAME
 from tests.sandbox.conftest import SKY, Start
 from tests.support.sandboxledger import charges, read_ledger
 

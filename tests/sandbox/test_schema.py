@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from hotfolder.sandbox.ledger import ENDPOINTS
+from hotfolder.sandbox.requestledger import ENDPOINTS
 from tests.sandbox.conftest import Caller
 from tests.support.reference import EXAMPLES
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hotfolder.capture import Capture
 from hotfolder.pictures.signature import GRID_CELLS, signature_of
-from hotfolder.rules.grouping.model import Grouping
+from hotfolder.rules.grouping.results import Grouping
 from hotfolder.rules.sets import FileIdentity, Photo
 
 SIDE = GRID_CELLS + 1

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from hotfolder.sandbox.ledger import FILE_NAME
+from hotfolder.sandbox.requestledger import FILE_NAME
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hotfolder.rules.grouping.group import DEFAULT_OPTIONS
-from hotfolder.rules.grouping.model import GroupingOptions
+from hotfolder.rules.grouping.results import GroupingOptions
 from hotfolder.rules.sets import Photo
 from tests.support.camera import (
     CANON,

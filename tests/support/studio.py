@@ -36,8 +36,8 @@ from hotfolder.jobs.postgres import StoreServer
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.outputs import RESULTS_MARKER
 from hotfolder.sandbox.embedded import EmbeddedSandbox
-from hotfolder.sandbox.ledger import FILE_NAME as LEDGER_FILE
 from hotfolder.sandbox.objects import Signer, load_secret
+from hotfolder.sandbox.requestledger import FILE_NAME as LEDGER_FILE
 from hotfolder.sandbox.settings import SandboxSettings
 from hotfolder.telemetry.overview import overview
 from tests.support import forking

@@ -41,7 +41,7 @@ SAYING = (
     "control/rooms.py",
     "control/gallery.py",
     "page/reading.py",
-    "page/files.py",
+    "page/serving.py",
     "page/zipping.py",
 )
 # Modules whose texts are for others: authors of settings, users of the doctor or `explain`, and SQLite.
@@ -94,7 +94,7 @@ OTHERS = {
         "{}: two underscores begin a tag.",
         "{}: not every computer takes that as a file's name.",
     ],
-    "page/files.py": ["the file has become shorter"],
+    "page/serving.py": ["the file has become shorter"],
 }
 KNOWN = {skeleton(one.english) for one in templates()}
 

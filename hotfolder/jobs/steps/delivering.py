@@ -16,8 +16,8 @@ from hotfolder.errors import UnusablePhoto
 from hotfolder.jobs.context import JobContext, recipe_of
 from hotfolder.jobs.ledger import PurchaseStep
 from hotfolder.jobs.model import SANDBOX, FileRole, Job, JobFile, Picture, Purchase, Result
-from hotfolder.jobs.names import take_name
 from hotfolder.jobs.previous import room_number
+from hotfolder.jobs.reservednames import take_name
 from hotfolder.jobs.states import CHARGED, State
 from hotfolder.jobs.steps.fetching import EXTENSIONS, back_to_missing, intact_chain
 from hotfolder.outbox.files import Pieces, file_pieces, sha256_of

@@ -16,7 +16,7 @@ from hotfolder.crashpoints import CrashPoint
 from hotfolder.errors import LocalTrouble, SetChanged
 from hotfolder.jobs.context import JobContext, Places, chain_of, recipe_of
 from hotfolder.jobs.model import FileRole, Job, JobFile, Purchase
-from hotfolder.jobs.names import FILED, take_name
+from hotfolder.jobs.reservednames import FILED, take_name
 from hotfolder.jobs.states import CHARGED, State
 from hotfolder.jobs.steps.delivering import deliver, notes_on
 from hotfolder.jobs.steps.fetching import intact_chain

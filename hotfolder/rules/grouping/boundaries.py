@@ -21,7 +21,7 @@ from hotfolder.rules.grouping.evidence import (
     repeated_exposure_text,
     start_seconds,
 )
-from hotfolder.rules.grouping.model import BY_HAND_SECONDS, IDLE_SECONDS, SAME_EXPOSURE_EV
+from hotfolder.rules.grouping.results import BY_HAND_SECONDS, IDLE_SECONDS, SAME_EXPOSURE_EV
 from hotfolder.rules.sets import Photo
 
 _LEAST_STEP_EV = 0.6

@@ -16,7 +16,7 @@ from hotfolder.rules.grouping.evidence import (
     step_between,
     two_scenes_in,
 )
-from hotfolder.rules.grouping.model import BY_HAND_SECONDS, Draft
+from hotfolder.rules.grouping.results import BY_HAND_SECONDS, Draft
 from hotfolder.rules.sets import Photo
 
 _NEAR_EV = 0.35

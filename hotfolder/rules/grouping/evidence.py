@@ -13,7 +13,7 @@ from typing import Any
 
 from hotfolder.capture import Capture
 from hotfolder.display import natural_order
-from hotfolder.rules.grouping.model import BY_HAND_SECONDS, Draft
+from hotfolder.rules.grouping.results import BY_HAND_SECONDS, Draft
 from hotfolder.rules.sets import Photo
 
 _BURST_SECONDS = 1.2

@@ -27,7 +27,7 @@ from hotfolder.rules.grouping.evidence import (
     step_between,
 )
 from hotfolder.rules.grouping.methods import drafts_by_capture, drafts_by_count, drafts_by_picture
-from hotfolder.rules.grouping.model import (
+from hotfolder.rules.grouping.results import (
     SAME_EXPOSURE_EV,
     Draft,
     GroupedSet,

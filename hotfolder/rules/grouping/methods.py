@@ -26,7 +26,7 @@ from hotfolder.rules.grouping.evidence import (
     scenes,
     steps_past_flash,
 )
-from hotfolder.rules.grouping.model import SAME_EXPOSURE_EV, Draft, RefusedSet
+from hotfolder.rules.grouping.results import SAME_EXPOSURE_EV, Draft, RefusedSet
 from hotfolder.rules.sets import MOST_PHOTOS, Photo
 
 

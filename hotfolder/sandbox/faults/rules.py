@@ -26,7 +26,7 @@ from pydantic import (
     model_validator,
 )
 
-from hotfolder.sandbox.ledger import ENDPOINTS, route_of
+from hotfolder.sandbox.requestledger import ENDPOINTS, route_of
 from hotfolder.sandbox.settings import SandboxError
 
 if TYPE_CHECKING:

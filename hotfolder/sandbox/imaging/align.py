@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from hotfolder.sandbox.imaging.files import Picture, Plane, blur, enlarge_rows, shrink, strips
+from hotfolder.sandbox.imaging.picturefiles import Picture, Plane, blur, enlarge_rows, shrink, strips
 
 Motion = npt.NDArray[np.float64]
 

@@ -12,9 +12,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hotfolder.sandbox.imaging.files import Picture, Plane, blur, enlarge_rows, shrink, strips, to_bytes
 from hotfolder.sandbox.imaging.masks import BURNT, Bits, dilate, graying_gains, local_spread, to_lab
 from hotfolder.sandbox.imaging.outdoors import open_sky
+from hotfolder.sandbox.imaging.picturefiles import (
+    Picture,
+    Plane,
+    blur,
+    enlarge_rows,
+    shrink,
+    strips,
+    to_bytes,
+)
 
 EDGE = 640
 # A surface is smooth where the deviation of L* in 5 × 5 pixels is at most CALM; L* between DARK and LIGHT.

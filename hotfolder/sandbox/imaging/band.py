@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from hotfolder.sandbox.imaging.files import Picture
+from hotfolder.sandbox.imaging.picturefiles import Picture
 
 BACKGROUND = (20, 22, 26)
 LETTERS = (255, 214, 10)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from hotfolder.sandbox.imaging.files import Picture, Plane, blur, luma, resize, shrink
+from hotfolder.sandbox.imaging.picturefiles import Picture, Plane, blur, luma, resize, shrink
 
 # Strengths are measured at this size; they are smooth.
 WORKING_EDGE = 1024

@@ -11,11 +11,11 @@ from hotfolder.sandbox.imaging.align import align
 from hotfolder.sandbox.imaging.balance import balance_white
 from hotfolder.sandbox.imaging.band import add_band
 from hotfolder.sandbox.imaging.exposures import Exposures
-from hotfolder.sandbox.imaging.files import DecodedPhoto, Picture, Unsuitable, load, luma, save, shrink
 from hotfolder.sandbox.imaging.fusion import fuse
 from hotfolder.sandbox.imaging.ghosts import mask_ghosts
 from hotfolder.sandbox.imaging.lawn import freshen_lawn
 from hotfolder.sandbox.imaging.lens import correct_lens
+from hotfolder.sandbox.imaging.picturefiles import DecodedPhoto, Picture, Unsuitable, load, luma, save, shrink
 from hotfolder.sandbox.imaging.skyswap import swap_sky
 from hotfolder.sandbox.imaging.straighten import straighten
 from hotfolder.sandbox.imaging.tone import tone_map

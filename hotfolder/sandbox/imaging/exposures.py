@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from hotfolder.sandbox.imaging.contrast import BurntArea, best_contrast, raise_contrast
-from hotfolder.sandbox.imaging.files import LUMA, WORKING_EDGE, Picture, Plane, blur, shrink, to_bytes
 from hotfolder.sandbox.imaging.masks import graying_gains, nearly_gray, to_lab
+from hotfolder.sandbox.imaging.picturefiles import LUMA, WORKING_EDGE, Picture, Plane, blur, shrink, to_bytes
 from hotfolder.sandbox.imaging.rises import GradientSigns, agreed_gradients, correct_gradients
 
 # Colours are compared at this size, if at least this share of the pixels is nearly gray.

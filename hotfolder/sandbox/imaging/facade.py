@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from hotfolder.sandbox.imaging.files import Picture, Plane, at_search_size, resize
 from hotfolder.sandbox.imaging.masks import Bits, regions, to_lab
+from hotfolder.sandbox.imaging.picturefiles import Picture, Plane, at_search_size, resize
 from hotfolder.sandbox.imaging.windows import Corners, fill_panes, find_panes
 
 DARK_LIGHTNESS, GRAY_CHROMA = 46.0, 10.0

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hotfolder.sandbox.imaging.align import NEIGHBOURHOOD, SEARCH_EDGE, GrayFrame, local_correlation
-from hotfolder.sandbox.imaging.files import Picture, Plane, resize, shrink
 from hotfolder.sandbox.imaging.masks import BURNT, Bits, Region, dilate, regions
+from hotfolder.sandbox.imaging.picturefiles import Picture, Plane, resize, shrink
 
 # Local correlation with the reference: belief in a frame is 0 up to the first and 1 from the second.
 DOUBT, BELIEF = -0.1, 0.15

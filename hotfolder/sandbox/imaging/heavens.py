@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from hotfolder.sandbox.imaging.files import Plane
+from hotfolder.sandbox.imaging.picturefiles import Plane
 
 Colour = tuple[int, int, int]
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from hotfolder.sandbox.imaging.files import Picture, Plane, Unsuitable, at_search_size, resize
 from hotfolder.sandbox.imaging.masks import LEAST_SHARE, Bits, dilate, local_spread, refine, regions, to_lab
 from hotfolder.sandbox.imaging.outdoors import open_sky
+from hotfolder.sandbox.imaging.picturefiles import Picture, Plane, Unsuitable, at_search_size, resize
 
 # Lightness, green-red and blue-yellow of healthy turf in daylight.
 FRESH = (47.0, -27.0, 35.0)

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from hotfolder.sandbox.imaging.files import Picture
+from hotfolder.sandbox.imaging.picturefiles import Picture
 
 try:
     import lensfunpy

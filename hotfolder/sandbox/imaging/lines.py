@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from hotfolder.sandbox.imaging.files import Picture
+from hotfolder.sandbox.imaging.picturefiles import Picture
 
 Segments = npt.NDArray[np.float64]
 

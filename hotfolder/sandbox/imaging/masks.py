@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from hotfolder.sandbox.imaging.files import Picture, Plane, luma, resize
+from hotfolder.sandbox.imaging.picturefiles import Picture, Plane, luma, resize
 
 Bits = npt.NDArray[np.bool_]
 

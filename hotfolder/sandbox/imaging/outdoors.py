@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from hotfolder.sandbox.imaging.files import Picture, Plane
 from hotfolder.sandbox.imaging.lines import find_segments
 from hotfolder.sandbox.imaging.masks import (
     LEAST_SHARE,
@@ -27,6 +26,7 @@ from hotfolder.sandbox.imaging.masks import (
     regions,
     to_lab,
 )
+from hotfolder.sandbox.imaging.picturefiles import Picture, Plane
 
 # Pixels: regions that touch over less than this are separated, so that no sky runs down a gap into a street.
 NARROW = 4

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from hotfolder.sandbox.imaging.files import Picture, Plane, fitted_size, luma, resize, shrink
+from hotfolder.sandbox.imaging.picturefiles import Picture, Plane, fitted_size, luma, resize, shrink
 
 # The distances of gradients, as shares of the long edge; measured at the size where that is STEP pixels.
 SCALES = (0.05, 0.032, 0.02, 0.0135, 0.0115, 0.0095)

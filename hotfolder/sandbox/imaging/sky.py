@@ -8,7 +8,6 @@ from itertools import chain
 import cv2
 import numpy as np
 
-from hotfolder.sandbox.imaging.files import Picture, Plane, Unsuitable, at_search_size, resize
 from hotfolder.sandbox.imaging.masks import (
     LEAST_SHARE,
     Bits,
@@ -21,6 +20,7 @@ from hotfolder.sandbox.imaging.masks import (
     to_lab,
 )
 from hotfolder.sandbox.imaging.outdoors import is_blue, open_sky, sky_coloured, sky_distance
+from hotfolder.sandbox.imaging.picturefiles import Picture, Plane, Unsuitable, at_search_size, resize
 from hotfolder.sandbox.imaging.view import find_view
 
 # The least share of the picture that shows the outside, in a room.

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from hotfolder.sandbox.imaging.facade import window_glow
-from hotfolder.sandbox.imaging.files import Picture, Plane, shrink, to_bytes
 from hotfolder.sandbox.imaging.heavens import PALETTES, paint_sky
+from hotfolder.sandbox.imaging.picturefiles import Picture, Plane, shrink, to_bytes
 from hotfolder.sandbox.imaging.sky import SkyMask, find_sky
 
 # How much twilight darkens what is under the sky, 0 to 1.

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from hotfolder.sandbox.imaging.files import SEARCH_EDGE, Picture, at_search_size
 from hotfolder.sandbox.imaging.lens import find_optics, positive_number
 from hotfolder.sandbox.imaging.lines import Segments, find_segments, lean_degrees, lengths
+from hotfolder.sandbox.imaging.picturefiles import SEARCH_EDGE, Picture, at_search_size
 
 Floats = npt.NDArray[np.float64]
 

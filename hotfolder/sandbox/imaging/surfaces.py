@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from hotfolder.sandbox.imaging.files import Plane
 from hotfolder.sandbox.imaging.masks import Bits, dilate
+from hotfolder.sandbox.imaging.picturefiles import Plane
 
 Labels = npt.NDArray[np.int32]
 Line = npt.NDArray[np.float64]

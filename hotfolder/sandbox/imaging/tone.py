@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from hotfolder.sandbox.imaging.exposures import Exposures
-from hotfolder.sandbox.imaging.files import (
+from hotfolder.sandbox.imaging.picturefiles import (
     LUMA,
     WORKING_EDGE,
     Picture,

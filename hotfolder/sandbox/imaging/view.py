@@ -10,7 +10,6 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from hotfolder.sandbox.imaging.files import Picture, Plane
 from hotfolder.sandbox.imaging.masks import (
     Bits,
     Region,
@@ -21,6 +20,7 @@ from hotfolder.sandbox.imaging.masks import (
     regions,
     to_lab,
 )
+from hotfolder.sandbox.imaging.picturefiles import Picture, Plane
 from hotfolder.sandbox.imaging.surfaces import (
     LEAST_AREA,
     Labels,

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from hotfolder.sandbox.imaging.files import Picture
 from hotfolder.sandbox.imaging.lines import Segments, find_segments, lean_degrees
 from hotfolder.sandbox.imaging.masks import Bits, dilate
+from hotfolder.sandbox.imaging.picturefiles import Picture
 from hotfolder.sandbox.imaging.surfaces import Labels, extends_beyond, surfaces_along
 
 Corners = npt.NDArray[np.float64]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from hotfolder.sandbox.imaging import engine
-from hotfolder.sandbox.imaging.files import Plane, Unsuitable
+from hotfolder.sandbox.imaging.picturefiles import Plane, Unsuitable
 from hotfolder.sandbox.imaging.sky import find_sky
 
 Picture = npt.NDArray[np.uint8]

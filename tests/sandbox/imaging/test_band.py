@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageFont
 
 from hotfolder.sandbox.imaging import engine
-from hotfolder.sandbox.imaging.files import Picture
+from hotfolder.sandbox.imaging.picturefiles import Picture
 
 
 def test_the_band_is_set_in_letters_that_the_font_has(

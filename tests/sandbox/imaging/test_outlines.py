@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hotfolder.sandbox.imaging.files import Unsuitable, load
 from hotfolder.sandbox.imaging.lawn import find_lawn
+from hotfolder.sandbox.imaging.picturefiles import Unsuitable, load
 from hotfolder.sandbox.imaging.sky import find_sky
 from hotfolder.sandbox.imaging.skyswap import swap_sky
 from tests.sandbox.imaging.outlines import DEMO, GLASS, LAWNS, SKIES, Outline

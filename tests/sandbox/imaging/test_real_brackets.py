@@ -14,8 +14,8 @@ from PIL import Image
 
 from hotfolder.sandbox.imaging import engine
 from hotfolder.sandbox.imaging.align import align
-from hotfolder.sandbox.imaging.files import at_search_size, load
 from hotfolder.sandbox.imaging.fusion import fuse
+from hotfolder.sandbox.imaging.picturefiles import at_search_size, load
 from hotfolder.sandbox.imaging.tone import tone_map
 from hotfolder.sandbox.imaging.view import find_view
 from tests.bench.measures import mef_ssim, window_area, window_detail

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from hotfolder.sandbox.imaging.facade import window_glow
-from hotfolder.sandbox.imaging.files import Unsuitable, at_search_size, load
+from hotfolder.sandbox.imaging.picturefiles import Unsuitable, at_search_size, load
 from hotfolder.sandbox.imaging.sky import find_sky
 from hotfolder.sandbox.imaging.skyswap import swap_sky
 from hotfolder.sandbox.imaging.windows import fill_panes, find_panes

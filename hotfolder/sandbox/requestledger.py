@@ -56,7 +56,7 @@ UNMATCHED = "(none)"
 IDS = "sandbox.ids"
 
 
-class Ledger:
+class RequestLedger:
     """Appends whole lines. A line is written before the answer is sent."""
 
     def __init__(self, folder: Path) -> None:
@@ -113,7 +113,7 @@ def request_fields(scope: Scope, origin: str) -> dict[str, Any]:
 class Recorder:
     """ASGI middleware: writes one `answered` line for each request."""
 
-    def __init__(self, app: ASGIApp, ledger: Ledger, origin: str) -> None:
+    def __init__(self, app: ASGIApp, ledger: RequestLedger, origin: str) -> None:
         self._app = app
         self._ledger = ledger
         self._origin = origin
