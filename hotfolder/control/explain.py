@@ -20,6 +20,7 @@ from hotfolder.control.lookup import (
     places_in,
 )
 from hotfolder.control.opening import reading
+from hotfolder.daemon.folders import holder_of
 from hotfolder.daemon.shoots import kept_out, with_store_facts
 from hotfolder.display import visible, with_hint
 from hotfolder.errors import BadJob, Unknown, UsageError
@@ -29,7 +30,7 @@ from hotfolder.inbox.tracker import photo_of
 from hotfolder.jobs.context import place_of
 from hotfolder.jobs.generations import generation_for, is_pay_again_requested
 from hotfolder.jobs.ledger import read_chain
-from hotfolder.jobs.model import scope_key
+from hotfolder.jobs.model import SANDBOX, scope_key
 from hotfolder.jobs.previous import orphaned_merges, unique_room_name, why_room_held
 from hotfolder.jobs.states import PurchaseState
 from hotfolder.jobs.steps.paying import ASK_BEFORE, unknown_outcome_text
@@ -45,6 +46,7 @@ from hotfolder.rules.holds import WaitReason
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.sets import BracketSet, FileIdentity, Photo, ev_above_middle, middle_exposure
 from hotfolder.rules.shoots import group_folder, relate_shoot
+from hotfolder.telemetry.daemons import read_daemons
 
 KEY_DIGITS = 12
 """The length of `SeenPhoto.key`: short, since a draft in a URL contains the keys of all photos."""
@@ -282,11 +284,11 @@ class Explainer:
         )
 
     def set_of(self, name: str, photos: Sequence[Photo]) -> ExplainedSet:
-        """One set, with the operations that were bought before at the configured API. Raises BadJob."""
+        """One set, with the operations that were bought before at `origin`. Raises BadJob."""
         found = self._set(name, photos, sent_forms(photos))
         if found.explanation.plan.again:
             return found
-        origin, hashes, store = self.settings.api.base_url, [photo.sha256 for photo in photos], self.store
+        origin, hashes, store = self.origin, [photo.sha256 for photo in photos], self.store
         scope = scope_key(origin, hashes)
         identities = {photo.name: photo.identity for photo in photos}
         if is_pay_again_requested(store, scope, identities, self._recorded_place()):
@@ -352,6 +354,12 @@ class Explainer:
         """The names of the files in the folder that belong to unfinished jobs."""
         jobs = [job for job in self.store.active() if place_of(job) == self._recorded_place()]
         return {file.name for job in jobs for file in self.store.files(job.id)}
+
+    @cached_property
+    def origin(self) -> str:
+        """Where the running daemon buys: the configured API, or the sandbox, whose purchases are apart."""
+        running = read_daemons(self.store, holder_of(self.settings.state_folder)).running
+        return SANDBOX if any(one.sandbox for one in running.values()) else self.settings.api.base_url
 
     @cached_property
     def drop(self) -> Drop:

@@ -7,7 +7,7 @@ import os
 import platform
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -137,7 +137,7 @@ def folders(settings: Settings, marker_id: str | None) -> Iterator[Finding]:
     yield from folder("state", settings.state_folder, new=marker_id is None)
     yield on_local_disk(settings.state_folder, mount_of(settings.state_folder))
     yield from state_in_root(settings.state_folder, settings.root_folder)
-    yield from temporary([settings.root_folder, settings.state_folder])
+    yield from temporary({"root": settings.root_folder, "state": settings.state_folder})
     yield from disks(settings)
 
 
@@ -175,14 +175,16 @@ def state_in_root(state: Path, root: Path) -> Iterator[Finding]:
     yield warning("state", f"{state}, which knows what was paid for, lies where photographers see it", hint)
 
 
-def temporary(paths: Sequence[Path]) -> Iterator[Finding]:
-    """A warning for each path that lies in a folder for temporary files, without those inside another one."""
-    for path in paths:
-        inside = any(path.is_relative_to(other) for other in paths if other != path)
+def temporary(folders: Mapping[str, Path]) -> Iterator[Finding]:
+    """A warning for each of these folders, by the name of its setting, that lies in a folder for temporary
+    files, without those inside another one."""
+    for name, path in folders.items():
+        inside = any(path.is_relative_to(other) for other in folders.values() if other != path)
         for above in TEMPORARY:
             if path.is_relative_to(above) and not inside:
                 text = f"{path} lies in {above}, which systems clear; a service sees its own {above} instead"
-                yield warning("root", text, "Name a folder elsewhere, such as /srv/photos.")
+                such_as = "/var/lib/hotfolder" if name == "state" else "/srv/photos"
+                yield warning(name, text, f"Name a folder elsewhere, such as {such_as}.")
 
 
 def trouble_reaching(path: Path) -> LocalTrouble | None:

@@ -180,10 +180,9 @@ class Reporter:
         """Write what has changed since the last call into the store, for other processes. What the store
         already has, such as jobs' states, is not repeated. Raises LocalTrouble."""
         context = self.context
-        trouble = context.breakers.trouble
         opens = opens_at(context.settings.hours, self.clock.now().astimezone())
         status = DaemonStatus(
-            trouble=ApiTrouble(reason=trouble.message, hint=trouble.hint) if trouble else None,
+            trouble=self._api_trouble(),
             schedule=waits_until(opens) if opens is not None else "",
             sandbox=context.origin == SANDBOX,
             waits=self.intake.worker.waiting_reasons(),
@@ -230,14 +229,25 @@ class Reporter:
         self._ended = await context.store_thread(rooms_finished, context.store, since, MOST_ROOMS)
         self._show(own, stopped=stopped)
 
+    def _api_trouble(self) -> ApiTrouble | None:
+        """This machine's trouble with the API; its hint also says when the next try is, unless it is soon."""
+        breakers = self.context.breakers
+        trouble, resumes = breakers.trouble, breakers.resumes_at
+        if trouble is None:
+            return None
+        hint = trouble.hint
+        if resumes is not None:
+            hint = f"{hint} The next try is at about {resumes.astimezone():%H:%M}.".strip()
+        return ApiTrouble(reason=trouble.message, hint=hint)
+
     def _own(self, seen: Overview) -> Overview:
         """`seen` with this machine's trouble with the API and with folders alone: another's holds nothing up
         here."""
-        trouble = self.context.breakers.trouble
+        trouble = self._api_trouble() or ApiTrouble()
         return replace(
             seen,
-            trouble=trouble.message if trouble is not None else "",
-            trouble_hint=trouble.hint if trouble is not None else "",
+            trouble=trouble.reason,
+            trouble_hint=trouble.hint,
             missing={name: output.trouble for name, output in self.outputs.by_name.items()},
             full_disks=self.telemetry.full_disks,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from operator import itemgetter
+from datetime import datetime, timedelta
 from typing import Literal, TypeVar
 
 from hotfolder import log
@@ -33,6 +33,8 @@ API = "the API"
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 300.0
 STORE_SECONDS = 1.0
+LEAST_TOLD_SECONDS = 60.0
+"""The shortest wait for a host of which people are told the end."""
 PROBE_SECONDS = 10.0
 """How long one probe request is waited for before another one is sent."""
 
@@ -95,6 +97,8 @@ class CircuitBreaker:
     def __init__(self, clock: Clock) -> None:
         self.trouble: BadWorld | None = None
         """The error that keeps it from being closed; None while it is closed."""
+        self.resumes_at: datetime | None = None
+        """When the host may be asked again, where that is LEAST_TOLD_SECONDS after its last failure."""
         self._clock = clock
         self._state: State = "closed"
         self._failures = 0
@@ -139,7 +143,12 @@ class CircuitBreaker:
             logger.info("api_resumed", was=self.trouble.message if self.trouble else "")
             self.trouble = None
             self._failures = 0
+            self.resumes_at = None
             self._enter_state("closed")
+        if isinstance(error, BadWorld) and self.trouble is error:
+            pause_seconds = max(self._retry_at, self._not_before) - now
+            resumes_at = self._clock.now() + timedelta(seconds=pause_seconds)
+            self.resumes_at = resumes_at if pause_seconds >= LEAST_TOLD_SECONDS else None
 
     def host_pause(self) -> tuple[float, str] | None:
         """Seconds until the host may be asked again, and the reason; None where it may be asked now. Only
@@ -212,13 +221,21 @@ class CircuitBreakers:
     @property
     def trouble(self) -> BadWorld | None:
         """The error of the host that has failed for longest; None where no breaker is open."""
-        return self._worst()[1]
+        worst = self._worst()
+        return None if worst is None else worst.trouble
+
+    @property
+    def resumes_at(self) -> datetime | None:
+        """When the host of `trouble` may be asked again; None where that is soon, and without trouble."""
+        worst = self._worst()
+        return None if worst is None else worst.resumes_at
 
     def bad_seconds(self) -> float:
         """For how many seconds the longest-failing host has failed; 0 where no breaker is open."""
-        since, trouble = self._worst()
-        return 0.0 if trouble is None else self._clock.monotonic() - since
+        worst = self._worst()
+        since = None if worst is None or worst.trouble is None else worst.bad_since
+        return 0.0 if since is None else self._clock.monotonic() - since
 
-    def _worst(self) -> tuple[float, BadWorld | None]:
-        bad = [(one.bad_since, one.trouble) for one in self._of_host.values() if one.bad_since is not None]
-        return min(bad, key=itemgetter(0), default=(0.0, None))
+    def _worst(self) -> CircuitBreaker | None:
+        bad = [one for one in self._of_host.values() if one.bad_since is not None]
+        return min(bad, key=lambda one: one.bad_since or 0.0, default=None)

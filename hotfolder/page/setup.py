@@ -119,7 +119,7 @@ async def submit(request: Request) -> Response:
     fields = await fields_of(request)
     root, key = fields.get("root", "").strip(), fields.get("key", "").strip()
     if site.with_page and (problem := password_problem(request, fields)):
-        return form_page(request, root, problem)
+        return form_page(request, root, problem, at="password")
     async with site.writing:
         site_by_token(request)  # another request may have used the token meanwhile
         name = request.state.caller.name
@@ -127,7 +127,8 @@ async def submit(request: Request) -> Response:
         try:
             wrong = await problem_with(site.config, site.environ, first)
             if wrong is not None:
-                return form_page(request, root, word(language, f"setup.{wrong}"))
+                at = "root" if wrong == "folder_wrong" else "key"
+                return form_page(request, root, word(language, f"setup.{wrong}"), at=at)
             await to_thread.run_sync(set_up, site.config, site.environ, first)
         except HotfolderError as error:
             return form_page(request, root, translate(language, with_hint(error.message, error.hint)))
@@ -157,13 +158,15 @@ def site_of(request: Request) -> SetupSite:
     return site
 
 
-def form_page(request: Request, root: str, problem: str) -> Response:
+def form_page(request: Request, root: str, problem: str, *, at: str = "key") -> Response:
+    """The form; `at` is the name of the field with the `problem`, which gets the focus."""
     return render(
         request,
         "setup.html",
         status=422 if problem else 200,
         root=root,
         problem=problem,
+        at=at,
         with_page=site_of(request).with_page,
         least=LEAST_LETTERS,
     )

@@ -260,7 +260,8 @@ def folder_repairs(site: InstalledService) -> Iterator[str]:
         else:
             continue
         yield f"  install -d {owners} -m {mode} {shlex.quote(str(path))}"
-    for found in temporary([*writable_paths(site), site.state]):
+    folders = {**{str(path): path for path in writable_paths(site)}, "state": site.state}
+    for found in temporary(folders):
         yield f"{found.text}."
         yield f"  {found.hint}"
 

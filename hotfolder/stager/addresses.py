@@ -135,7 +135,7 @@ class AllowedHosts:
         url = signed.parsed
         if url.userinfo or not any(entry_allows(*entry, url) for entry in self._entries):
             raise UrlRefused(
-                f"an address on {url.host} is not followed, which is not among the storage hosts",
+                f"an address on {url.host}, which is not among the storage hosts, is not followed",
                 hint="If this host belongs to the API, add it to api.storage_hosts.",
             )
         if url.scheme == "http" and not is_loopback(url.host):

@@ -111,7 +111,10 @@ def history(store: Store, job_id: str) -> JobHistory:
     photos = tuple(store.photos(job_id))
     events = store.history(job_id)
     alone = not recipe_of(job).operation_paths()
-    entries = [*entries_of_events(events, alone), *entries_of_calls(store.ledger, job_id, events)]
+    entries = [
+        *entries_of_events(events, alone, job.cancelled_by),
+        *entries_of_calls(store.ledger, job_id, events),
+    ]
     entries += entries_of_reuse(chain_of(store, job) if photos else (), job_id, events)
     # Within one millisecond an answer comes before the change of state that it causes, and a call after the
     # one that causes it.
@@ -119,9 +122,9 @@ def history(store: Store, job_id: str) -> JobHistory:
     return JobHistory(job, photos, tuple(entries), tuple(store.pictures(job_id)))
 
 
-def entries_of_events(events: Sequence[JobEvent], alone: bool) -> Iterator[HistoryEntry]:
+def entries_of_events(events: Sequence[JobEvent], alone: bool, cancelled_by: str) -> Iterator[HistoryEntry]:
     """The job's events. One without a change of state is a note, such as why the job waits. `alone`: nothing
-    is bought after the merge."""
+    is bought after the merge. `cancelled_by` is who cancelled the job, "" where nobody has."""
     before = ""
     for event in events:
         text = sentence(event.text)
@@ -129,6 +132,8 @@ def entries_of_events(events: Sequence[JobEvent], alone: bool) -> Iterator[Histo
             yield HistoryEntry(stamp(event.at), "note", text)
         else:
             entered = MERGED if alone and event.state == State.EDITING else ENTERED[event.state]
+            if cancelled_by and event.state == State.FAILED:
+                entered = f"It was cancelled by {cancelled_by}; its originals are in the failed folder."
             yield HistoryEntry(stamp(event.at), "state", f"{entered} {text}".strip())
         before = event.state
 

@@ -58,6 +58,18 @@ def test_a_root_among_temporary_files_is_warned_of(studio: Studio, monkeypatch: 
     assert f"{studio.root} lies in {studio.root.parent}, which systems clear" in found["root"][0]["text"]
 
 
+def test_a_state_among_temporary_files_is_warned_of_by_its_own_name(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    state = tmp_path / "elsewhere" / "state"
+    monkeypatch.setenv("HOTFOLDER_STATE", str(state))
+    monkeypatch.setattr(local, "TEMPORARY", (state.parent,))
+    _, found = ask(studio.config)
+    assert "root" not in found
+    assert f"{state} lies in {state.parent}, which systems clear" in found["state"][-1]["text"]
+    assert "/var/lib/hotfolder" in found["state"][-1]["hint"]
+
+
 def test_the_text_has_a_line_for_each_look_and_never_the_key(studio: Studio) -> None:
     result = CliRunner().invoke(app, ["doctor", "--config", str(studio.config)])
     assert KEY not in result.output and "ok      settings:" in result.output

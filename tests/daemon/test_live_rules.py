@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -310,3 +311,16 @@ async def test_what_has_bought_nothing_yet_moves_to_the_other_api(studio: Studio
     killed(studio, replace(shop.access(), origin="https://old.example"), CrashPoint.GROUP_COMPLETE)
     assert (await studio.until_idle()).finished == 1
     assert shop.bought(MERGE) == 1
+
+
+async def test_explain_counts_what_the_sandbox_made_only_while_it_is_the_api(
+    studio: Studio, shop: Shop
+) -> None:
+    photos = bracket()
+    studio.drop(ELM, ROOM, photos)
+    async with studio.working(replace(shop.access(), origin="sandbox")):
+        await studio.comes_to("done")
+        folder = studio.drop("14 Elm Road", ROOM, {**photos, "more.jpg.part": b""})
+        told = await asyncio.to_thread(studio.say, "explain", str(folder), "--json")
+        assert json.loads(told.output)["remembered_calls"] == 2
+    assert json.loads(studio.say("explain", str(folder), "--json").output)["remembered_calls"] == 0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
 import pytest
@@ -141,3 +143,16 @@ async def test_a_folder_of_ours_that_is_missing_at_the_start_is_made_again(
     (studio.root / state).rmdir()
     await studio.until_idle()
     assert (studio.root / state).is_dir()
+
+
+async def test_how_long_the_api_asks_to_wait_is_told_as_the_time_of_the_next_try(
+    studio: Studio, shop: Shop
+) -> None:
+    studio.drop(ELM, "kitchen", bracket())
+    shop.goes_wrong({"endpoint": "group-create", "fault": 429, "retry_after": 1800})
+    async with studio.working():
+        told = await studio.comes_to_say(lambda status: "next try" in status["api"]["hint"])
+        await until(lambda: "next try" in studio.status_page())
+    at = re.search(r"The next try is at about (\d\d:\d\d)\.$", told["api"]["hint"])
+    due = datetime.now().astimezone() + timedelta(minutes=30)
+    assert at is not None and at[1] in {f"{due - timedelta(minutes=m):%H:%M}" for m in range(2)}

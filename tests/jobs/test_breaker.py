@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 
 import pytest
 
@@ -238,3 +239,15 @@ def test_waiting_doubles_from_one_second_to_five_minutes_and_stays_there() -> No
         *(1, 2, 4, 8, 16, 32, 64, 128, 256, 300)
     ]
     assert backoff_seconds(10**9) == 300
+
+
+async def test_when_the_next_try_is_is_known_unless_it_is_soon(api: Api) -> None:
+    await api.shut(Unreachable("down"))
+    assert api.breakers.trouble is not None and api.breakers.resumes_at is None
+    await api.passes(1.1)
+    await api.shut(TooManyRequests("too many", retry_after_seconds=600))
+    assert api.breakers.resumes_at == api.clock.now() + timedelta(seconds=600)
+    await api.passes(601)
+    async with api.breakers.at("any"):
+        pass
+    assert api.breakers.trouble is None and api.breakers.resumes_at is None

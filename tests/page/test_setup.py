@@ -119,22 +119,24 @@ def test_what_is_given_is_written_and_the_daemon_begins(start: Start) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "said", "at"),
     [
-        ({"key": "two words"}, "That can&#39;t be a key"),
-        ({"root": "/nowhere"}, "write into that folder"),
-        ({"root": "data"}, "write into that folder"),
-        ({"again": "another one"}, "The two are different."),
-        ({"password": "short", "again": "short"}, "at least 10 letters"),
+        ({"key": "two words"}, "That can&#39;t be a key", "key"),
+        ({"root": "/nowhere"}, "write into that folder", "root"),
+        ({"root": "data"}, "write into that folder", "root"),
+        ({"again": "another one"}, "The two passwords are different.", "password"),
+        ({"password": "short", "again": "short"}, "at least 10 letters", "password"),
     ],
 )
-def test_a_wrong_answer_is_asked_for_again_and_nothing_is_written(
-    start: Start, wrong: dict[str, str], said: str
+def test_a_wrong_answer_is_asked_for_again_at_its_field_and_nothing_is_written(
+    start: Start, wrong: dict[str, str], said: str, at: str
 ) -> None:
     container = start()
     browser, (_, path) = container.browser(), container.link()
     answer = browser.post(path, container.answers(**wrong))
     assert (answer.status, said in answer.text) == (422, True), answer.text
+    marked = re.findall(r'<input id="(\w+)"[^>]* aria-invalid="true" autofocus>', answer.text)
+    assert marked == [at] and answer.text.count("autofocus") == 1
     assert list(container.data.iterdir()) == []
     assert browser.post(path, container.answers()).status == 200
 

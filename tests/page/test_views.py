@@ -394,6 +394,7 @@ async def test_a_call_that_was_charged_is_made_once(shop: Shop, studio: Studio, 
     card = await doubtful(shop, studio)
     refused = page.post(f"/set/{card.job}/resolve", {"answer": "charged", "address": "https://evil.example/"})
     assert refused.status == 409 and (studio.failed / ELM / FRONT).is_dir()
+    assert "<p>An address on evil.example, which is not" in refused.text and "followed.</p>" in refused.text
     [sky] = [one for one in shop.entries() if one.route == SKY and "image" in one.ids][-1:]
     address = shop.result_address(sky.ids["image"])
     went_to(page.post(f"/set/{card.job}/resolve", {"answer": "charged", "address": address}))
@@ -605,7 +606,8 @@ async def test_sets_and_projects_are_cancelled_and_get_their_priority(
         await studio.comes_to("failed", "failed")
     for card in cards(studio):
         told = set_page(page, card)
-        assert "Cancelled by somebody at the page" in told and "Try again" in told
+        assert "Cancelled by somebody at the page" in told and "choose “Try again” below" in told
+        assert "It was cancelled by somebody at the page;" in told and "It has failed" not in told
         assert "Pay again" not in told  # nothing was paid for
     assert "<dt>Needs you</dt><dd>0</dd>" in page.get("/").text
 
