@@ -63,6 +63,14 @@ def capital(text: str) -> str:
     return text if _NAME_FIRST.match(text) else text[:1].upper() + text[1:]
 
 
+def sentence(text: str, *, end: str = ".") -> str:
+    """`text` as `capital` has it, and with `end` unless it ends as a sentence."""
+    text = text.strip()
+    if not text:
+        return ""
+    return capital(text) + ("" if text.endswith((".", "!", "?")) else end)
+
+
 def signed_ev(ev: float) -> str:
     """An exposure difference in EV, rounded to thirds, such as −4, 0 or +0.7."""
     step = round(ev * 3) / 3

@@ -141,14 +141,9 @@ class CircuitBreaker:
             self._enter_state("pausing")
         elif self._state != "closed":
             logger.info("api_resumed", was=self.trouble.message if self.trouble else "")
-            self.trouble = None
+            self.trouble = self.resumes_at = None
             self._failures = 0
-            self.resumes_at = None
             self._enter_state("closed")
-        if isinstance(error, BadWorld) and self.trouble is error:
-            pause_seconds = max(self._retry_at, self._not_before) - now
-            resumes_at = self._clock.now() + timedelta(seconds=pause_seconds)
-            self.resumes_at = resumes_at if pause_seconds >= LEAST_TOLD_SECONDS else None
 
     def host_pause(self) -> tuple[float, str] | None:
         """Seconds until the host may be asked again, and the reason; None where it may be asked now. Only
@@ -179,6 +174,9 @@ class CircuitBreaker:
         if self.trouble is None or self.trouble.message != error.message:
             logger.warning("api_paused", reason=error.message, hint=error.hint, detail=error.detail)
         self.trouble = error
+        pause_seconds = max(self._retry_at, self._not_before) - now
+        resumes_at = self._clock.now() + timedelta(seconds=pause_seconds)
+        self.resumes_at = resumes_at if pause_seconds >= LEAST_TOLD_SECONDS else None
         self._enter_state("open")
 
     def _enter_state(self, state: State) -> None:
@@ -233,7 +231,7 @@ class CircuitBreakers:
     def bad_seconds(self) -> float:
         """For how many seconds the longest-failing host has failed; 0 where no breaker is open."""
         worst = self._worst()
-        since = None if worst is None or worst.trouble is None else worst.bad_since
+        since = None if worst is None else worst.bad_since
         return 0.0 if since is None else self._clock.monotonic() - since
 
     def _worst(self) -> CircuitBreaker | None:

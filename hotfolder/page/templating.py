@@ -22,7 +22,7 @@ from starlette.responses import HTMLResponse, Response
 
 from hotfolder.blocking import call_in_thread
 from hotfolder.control.board import Frame
-from hotfolder.display import capital, signed_ev, with_hint
+from hotfolder.display import capital, sentence, signed_ev
 from hotfolder.page.site import settings_of, site_of, terms_of
 from hotfolder.words import CATALOGUE, LANGUAGES, accepted_language, word
 from hotfolder.words.saying import ENGLISH, format_number, translate, translate_room
@@ -164,7 +164,7 @@ def error_page(
     back = safe_path(page[1]) if page and status in (404, 409) else "/"
     if page and status == 401:
         back = safe_path(f"/signin?to={quote(page[1] + page[2], safe='/')}")
-    told, hint = with_hint(words.sentence(message) or words(key), ""), words.said(hint)
+    told, hint = sentence(words.said(message) or words(key)), words.said(hint)
     return render(request, "error.html", status=status, headers=headers, message=told, hint=hint, back=back)
 
 

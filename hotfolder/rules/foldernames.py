@@ -12,7 +12,7 @@ from itertools import count
 from hotfolder.display import visible
 from hotfolder.errors import RuleRefused
 
-LONGEST_SHOWN = 80
+LONGEST_QUOTED = 80
 NEAR, NEAR_AND_SHORT, SHORT_LETTERS = 0.6, 0.75, 4
 """The least similarity (difflib's ratio) of two words, for words of more than and up to SHORT_LETTERS."""
 SEPARATORS = {"Pd", "Pc", "Zs", "Cf"}  # dashes, underscores, spaces, invisible formatting
@@ -32,15 +32,15 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     spellings: dict[str, str] = {}
     for entry in known:
         spellings.setdefault(normal(entry), entry)
-    wanted = normal(word[:LONGEST_SHOWN])
+    wanted = normal(word[:LONGEST_QUOTED])
     cutoff = NEAR if len(wanted) > SHORT_LETTERS else NEAR_AND_SHORT
     found = difflib.get_close_matches(wanted, spellings, n=1, cutoff=cutoff)
     return spellings[found[0]] if found else None
 
 
 def quoted(text: str) -> str:
-    """`text` in double quotes, truncated to LONGEST_SHOWN, with control characters made visible."""
-    return fully_quoted(text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…")
+    """`text` in double quotes, truncated to LONGEST_QUOTED, with control characters made visible."""
+    return fully_quoted(text if len(text) <= LONGEST_QUOTED else text[: LONGEST_QUOTED - 1] + "…")
 
 
 def fully_quoted(text: str) -> str:

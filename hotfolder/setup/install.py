@@ -260,7 +260,7 @@ def folder_repairs(site: InstalledService) -> Iterator[str]:
         else:
             continue
         yield f"  install -d {owners} -m {mode} {shlex.quote(str(path))}"
-    folders = {**{str(path): path for path in writable_paths(site)}, "state": site.state}
+    folders = {str(path): path for path in writable_paths(site)} | {"state": site.state}
     for found in temporary(folders):
         yield f"{found.text}."
         yield f"  {found.hint}"

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from hotfolder.display import capital
+from hotfolder.display import sentence
 from hotfolder.jobs.context import chain_of, recipe_of
 from hotfolder.jobs.ledger import Ledger, PurchaseStep
 from hotfolder.jobs.model import Job, JobEvent, JobFile, Picture, Purchase, Result, stamp
@@ -213,11 +213,3 @@ def entries_of_reuse(
                 text = sentence(f"{name} was asked for by job {step.purchase.job_id}; {why}")
                 paid = Paid.MAYBE
             yield HistoryEntry(stamp(at[-1]), "reuse", text, paid, step.purchase.id)
-
-
-def sentence(text: str, *, end: str = ".") -> str:
-    """`text` as `capital` has it, and with `end` unless it ends as a sentence."""
-    text = text.strip()
-    if not text:
-        return ""
-    return capital(text) + ("" if text.endswith((".", "!", "?")) else end)

@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 from jinja2 import nodes
 
 from hotfolder.config.load import load
-from hotfolder.display import visible_lines
+from hotfolder.display import sentence, visible_lines
 from hotfolder.page.site import hide_folders, site_for, template_environment
 from hotfolder.page.templating import Words
-from hotfolder.telemetry.history import sentence
 from hotfolder.words import CATALOGUE, accepted_language
 from hotfolder.words.saying import lines_in
 
