@@ -210,8 +210,8 @@ class Picture(SQLModel, table=True):
 
 class TakenName(SQLModel, table=True):
     """A name that a job has reserved in `folder`; the primary key makes it unique over all jobs. `folder` and
-    `name` are case-folded (see `jobs.names`), `spelt` is the name itself, `purpose` distinguishes the job's
-    files there, `machine` is the `Machine.id` that reserved it."""
+    `name` are case-folded (see `jobs.reservednames`), `spelt` is the name itself, `purpose` distinguishes the
+    job's files there, `machine` is the `Machine.id` that reserved it."""
 
     folder: str = Field(primary_key=True)
     name: str = Field(primary_key=True)
