@@ -14,13 +14,16 @@ pytestmark = pytest.mark.long
 OAK = "5 Oak Lane"
 
 
-async def test_a_group_whose_status_always_fails_needs_a_person_and_holds_nobody_up(bench: Bench) -> None:
-    bench.shop.goes_wrong({"endpoint": "group-get", "fault": 500, "match": ELM})
+@pytest.mark.parametrize("status", [500, 401, 402])
+async def test_a_group_whose_status_always_fails_needs_a_person_and_holds_nobody_up(
+    bench: Bench, status: int
+) -> None:
+    bench.shop.goes_wrong({"endpoint": "group-get", "fault": status, "match": ELM})
     photos = bench.drop()
     await bench.drop_and_run("hall", project=OAK)
     audit = bench.check("needs_attention", "done", paid=2)
     [job] = [job for job in audit.jobs if job.project == ELM]
-    assert "was not completed within 60 s" in job.reason and "answered 500" in job.reason
+    assert "was not completed within 60 s" in job.reason and f"answered {status}" in job.reason
     assert set(photos) <= files_below(bench.studio.failed / ELM / ROOM).keys()
     # Once the API works again, the paid result is downloaded.
     bench.shop.goes_wrong()

@@ -16,8 +16,10 @@ from hotfolder.errors import (
     BadJob,
     BadWorld,
     HotfolderError,
+    KeyRejected,
     LocalTrouble,
     OutcomeUnknown,
+    PaymentRequired,
     RequestRefused,
     SetChanged,
     TooManyRequests,
@@ -62,6 +64,8 @@ UNTOUCHED = "created"
 or completed; no other word, such as "pending", counts as not begun."""
 NOT_ANSWERED = "not answered"
 """Our own status of a group for which the API gives no answer, although it answers other requests."""
+MAYBE_THE_GROUPS_OWN = (Unreachable, KeyRejected, PaymentRequired)
+"""Errors of the API that one group may have alone."""
 IN_FLIGHT_SECONDS = 60.0
 """The longest time after which a request of a killed process may still arrive."""
 
@@ -210,14 +214,14 @@ async def poll_group(context: JobContext, call: Purchase, *, group_in_trouble: b
             async with context.breakers.at(API):
                 try:
                     return await context.client.group(call.group_id)
-                except Unreachable as error:
+                except MAYBE_THE_GROUPS_OWN as error:
                     if not group_in_trouble or error.retry_after_seconds is not None:
                         raise
                     await confirm_api(context, error)
                     return GroupState(NOT_ANSWERED, None, error.message)
         except LocalTrouble:
             raise
-        except Unreachable as error:
+        except MAYBE_THE_GROUPS_OWN as error:
             with suppress(BadWorld):
                 async with context.breakers.at(API):
                     await confirm_api(context, error)

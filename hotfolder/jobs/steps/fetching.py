@@ -11,7 +11,7 @@ from anyio import to_thread
 from hotfolder import log
 from hotfolder.crashpoints import CrashPoint
 from hotfolder.display import capital, visible
-from hotfolder.errors import OutcomeUnknown, Unreachable, UnusablePhoto
+from hotfolder.errors import BadWorld, OutcomeUnknown, Unreachable, UnusablePhoto
 from hotfolder.jobs.breaker import API, backoff_seconds
 from hotfolder.jobs.context import JobContext, chain_of, recipe_of
 from hotfolder.jobs.ledger import PurchaseStep
@@ -171,7 +171,7 @@ async def replace_by_png(context: JobContext, part: Path) -> str:
     return made.sha256
 
 
-async def confirm_api(context: JobContext, met: Unreachable) -> None:
+async def confirm_api(context: JobContext, met: BadWorld) -> None:
     """Ping the API after a request failed with `met`: raises BadWorld where the API is in trouble as well;
     `met` itself where it is unreachable."""
     try:
