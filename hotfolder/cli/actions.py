@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hotfolder.cli.options import CONFIG, DAILY, RUNNING, By, Config, InboxName, Job, Target, parse_name
-from hotfolder.display import counted, visible
+from hotfolder.display import counted, sentence, visible
 from hotfolder.display import say as print
 from hotfolder.errors import UsageError
 
@@ -91,11 +91,15 @@ def resolve(
     ] = False,
 ) -> int:
     """Say how a paid call ended that is in doubt."""
-    if sum((paid_result is not None, not_charged, give_up)) != 1:
-        raise UsageError("Say one of --paid-result URL, --not-charged and --give-up.")
     from hotfolder.control import actions, opening
 
     with opening.opened(config) as installation:
+        if sum((paid_result is not None, not_charged, give_up)) != 1:
+            raise UsageError(
+                visible(sentence(actions.in_doubt(installation, job).reason)),
+                hint="Say how it ended: --paid-result URL, if it was charged and its picture is there;"
+                " --not-charged, to make the call and pay for it; or --give-up, to leave it at that.",
+            )
         if give_up:
             actions.give_up(installation, job)
             print(f"Job {job} is given up; its originals stay in the failed folder.")

@@ -177,7 +177,7 @@ def resolve(
     calls to be made after it are still those that it shows (`calls`). Idempotent: after an interruption,
     repeat the call. Raises UsageError, Unknown, LocalTrouble."""
     ledger = installation.store.ledger
-    job = _in_doubt(installation, job_id)
+    job = in_doubt(installation, job_id)
     returning = way_back(installation, job, return_name(job))
     call = open_question(installation.store, job)
     if call is None and not returning.is_interrupted:  # an interrupted attempt has recorded its outcome
@@ -204,7 +204,7 @@ def resolve(
     return PutBack(returning.count, returning.target, call.operation if call is not None else "")
 
 
-def _in_doubt(installation: Installation, job_id: str) -> Job:
+def in_doubt(installation: Installation, job_id: str) -> Job:
     """The job, in NEEDS_ATTENTION. Raises UsageError for any other state, and Unknown."""
     with explain_missing_job(installation.store, job_id):
         job = job_meant(installation.store, job_id, [State.NEEDS_ATTENTION])
@@ -272,7 +272,7 @@ def give_up(installation: Installation, job_id: str) -> None:
     """Move a job in NEEDS_ATTENTION to FAILED. The keys of its calls in doubt stay held, so they are not
     bought again. Raises UsageError, also where its photos have left failed/, as after `resolve`; Unknown and
     LocalTrouble."""
-    job = _in_doubt(installation, job_id)
+    job = in_doubt(installation, job_id)
     files = installation.store.files(job.id)
     if job.filed_as and not still_in_failed(installation.places, job, files):
         raise UsageError(
@@ -284,7 +284,7 @@ def give_up(installation: Installation, job_id: str) -> None:
     try:
         installation.store.advance(job.id, State.FAILED, now(), reason=reason, hint="")
     except IllegalMove:
-        _in_doubt(installation, job.id)  # raises: somebody else has settled it meanwhile
+        in_doubt(installation, job.id)  # raises: somebody else has settled it meanwhile
         raise
 
 
