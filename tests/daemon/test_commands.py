@@ -329,12 +329,9 @@ async def test_a_set_that_somebody_has_put_back_already_is_not_said_to_be_droppe
     shop.goes_wrong({"endpoint": "sky", "fault": "reset-after"})
     await studio.drop_and_run(ELM, ROOM, bracket())
     asked = studio.say("resolve", f"{ELM}/front")
-    said = " ".join(asked.stderr.split())
-    assert (
-        asked.exit_code == 2
-        and "whether the sky replacement was charged" in said
-        and "--not-charged, to make" in said
-    )
+    told = " ".join(asked.stderr.split())
+    assert asked.exit_code == 2
+    assert "whether the sky replacement was charged" in told and "--not-charged, to make" in told
     assert studio.say("resolve", f"{ELM}/front", "--not-charged").exit_code == 0
     for words in (("retry",), ("retry", "--pay-again"), ("resolve", "--not-charged")):
         said = studio.say(words[0], f"{ELM}/front", *words[1:])
