@@ -214,6 +214,17 @@ def refuse_failed(found: object, said: str = "") -> None:
         raise Malformed("its answer says success: false" + (f": “{said}”" if said else ""))
 
 
+def objection(answer: Answer, *, secret: str = "") -> str:
+    """What an answer says against its request, by `success: false`, with `secret` masked; else ""."""
+    try:
+        refuse_failed(json.loads(answer.body), error_text(answer.body, secret))
+    except (ValueError, RecursionError):
+        return ""
+    except Malformed as problem:
+        return str(problem)
+    return ""
+
+
 def id_text(value: object) -> str:
     """An id as text, given as text or as an integer; "" for anything else."""
     text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""

@@ -186,10 +186,16 @@ class StagerClient:
 
     def results(self, answer: Answer) -> tuple[ResultImage, ...]:
         """`parse_results`, with the key masked in what the API says."""
-        secret = ""
-        with suppress(KeyUnusable):  # the pictures are fetched without it
-            secret = usable_key(self._key)
-        return answers.parse_results(answer, secret=secret)
+        return answers.parse_results(answer, secret=self._secret())
+
+    def objection(self, answer: Answer) -> str:
+        """`answers.objection`, with the key masked in what the API says."""
+        return answers.objection(answer, secret=self._secret())
+
+    def _secret(self) -> str:
+        with suppress(KeyUnusable):  # answers are read without it
+            return usable_key(self._key)
+        return ""
 
     async def _free(self, method: str, path: str, body: Json | None = None) -> Answer:
         content, headers = encode_json(body)

@@ -99,6 +99,14 @@ SCENARIOS = [
         paid=1,
         bound=1,
     ),
+    attention(
+        "the merge's answer says that it failed, and its status is never clear",
+        at("enhance", "success-false", 1),
+        at("group-get", "never"),
+        paid=1,
+        bound=1,
+        says="its answer says success: false: “",
+    ),
     attention("the group ends failed", at("group-get", "failed"), paid=1, bound=1, both=True),
     attention(
         "the merge is reset before it is read", at("enhance", "reset-before", 1), paid=0, bound=1, both=True
