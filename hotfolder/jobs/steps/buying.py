@@ -170,8 +170,8 @@ async def wait_until_completed(context: JobContext, call: Purchase) -> SignedUrl
             if group.image_url is not None and not group.processing:
                 return group.image_url  # an unknown status, but the merge is paid and this may be its picture
             said = context.client.objection(Answer.from_json(call.answer)) if call.answer else ""
-            last = f"last: {status_text(group)}" + (f"; {said}" if said else "")
-            await give_up(context, call, f"it was not completed within {limit_seconds:.0f} s ({last})")
+            why = f"it was not completed within {limit_seconds:.0f} s (last: {status_text(group)})"
+            await give_up(context, call, why + (f", and {said}" if said else ""))
         pause = min(max(SHORTEST_PAUSE_SECONDS, PAUSE_SHARE * elapsed), LONGEST_PAUSE_SECONDS)
         pause = min(pause * random.uniform(0.9, 1.1), limit_seconds - elapsed)
         await context.clock.sleep(pause)
