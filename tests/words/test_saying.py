@@ -162,8 +162,8 @@ def test_no_template_stands_twice() -> None:
         (
             "Nobody here can tell whether the HDR merge was charged: it was not completed within 60 s"
             ' (last: "processing"), and its answer says success: false: “no credit”',
-            "Ob der HDR-Merge berechnet wurde, lässt sich hier nicht feststellen: nach 60 s war er nicht fertig"
-            ' (zuletzt: "processing"), und ihre Antwort sagt success: false: „no credit“',
+            "Ob der HDR-Merge berechnet wurde, lässt sich hier nicht feststellen: nach 60 s war er nicht"
+            ' fertig (zuletzt: "processing"), und ihre Antwort sagt success: false: „no credit“',
         ),
         (
             "a.jpg is not complete: the file breaks off before the picture's end. So it is with 2"
