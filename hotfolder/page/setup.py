@@ -1,12 +1,16 @@
 """The set-up page, where a container has no settings yet. Nothing else is served, and the page only to those
-who know the link in the log."""
+who know the link in the log.
+
+After a problem a redirect leads back to the form, so that the browser's Back and a reload send nothing.
+What was entered is kept in this process: no page holds the key or the password, and nobody types them again.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +20,7 @@ from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from hotfolder import log
@@ -33,13 +37,31 @@ from hotfolder.page.site import FirstToken, template_environment
 from hotfolder.page.templating import render, request_language
 from hotfolder.telemetry.web import listening
 from hotfolder.words import word
-from hotfolder.words.saying import translate
+from hotfolder.words.saying import ENGLISH, translate
 
 logger = log.get("page")
 
 COOKIE = "hotfolder_setup"
 LINGER_SECONDS = 3.0
 """How long the last page can still fetch its style."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What the form has, "" for a secret that isn't kept; and the problem with it in a language, "" if none,
+    at the field `at`, which gets the focus."""
+
+    root: str
+    key: str = ""
+    password: str = ""
+    at: str = "key"
+    problem: Callable[[str], str] = lambda _: ""
+
+    def but(self, at: str, problem: Callable[[str], str]) -> Entered:
+        """The same with a problem, without the secret that is to be entered again."""
+        key = "" if at == "key" else self.key
+        password = "" if at == "password" else self.password
+        return Entered(self.root, key, password, at, problem)
 
 
 @dataclass
@@ -52,10 +74,14 @@ class SetupSite:
     root: Path
     state: Path | None
     with_page: bool
+    entered: Entered = field(init=False)
     token: FirstToken = field(default_factory=FirstToken)
     templates: jinja2.Environment = field(default_factory=template_environment)
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     done: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.entered = Entered(str(self.root))
 
     def state_below(self, root: Path) -> Path:
         said = self.environ.get(STATE_VARIABLE, "").strip() or self.state or "state"
@@ -108,33 +134,58 @@ async def check_same_site(request: Request) -> Response | None:
 
 async def show_form(request: Request) -> Response:
     site = site_by_token(request)
-    response = form_page(request, str(site.root), "")
+    entered = site.entered
+    response = render(
+        request,
+        "setup.html",
+        root=entered.root,
+        kept=[name for name in ("key", "password") if getattr(entered, name)],
+        problem=entered.problem(request_language(request)),
+        at=entered.at,
+        with_page=site.with_page,
+        least=LEAST_LETTERS,
+    )
     response.set_cookie(COOKIE, site.token.token, httponly=True, samesite="strict")
     return response
 
 
 async def submit(request: Request) -> Response:
-    """Check and write the settings, and show that hotfolder starts; or show the form with the problem."""
-    site, language = site_by_token(request), request_language(request)
+    """Write the settings, and show that hotfolder starts; or redirect to the form, which says the problem."""
+    site = site_by_token(request)
     fields = await fields_of(request)
-    root, key = fields.get("root", "").strip(), fields.get("key", "").strip()
-    if site.with_page and (problem := password_problem(request, fields)):
-        return form_page(request, root, problem, at="password")
     async with site.writing:
         site_by_token(request)  # another request may have used the token meanwhile
-        name = request.state.caller.name
-        first = FirstSettings(Path(root), site.state_below(Path(root)), key, fields.get("password", ""), name)
-        try:
-            wrong = await problem_with(site.config, site.environ, first)
-            if wrong is not None:
-                at = "root" if wrong == "folder_wrong" else "key"
-                return form_page(request, root, word(language, f"setup.{wrong}"), at=at)
-            await to_thread.run_sync(set_up, site.config, site.environ, first)
-        except HotfolderError as error:
-            return form_page(request, root, translate(language, with_hint(error.message, error.hint)))
+        site.entered = await checked(request, site, fields)
+        if site.entered.problem(ENGLISH):
+            return RedirectResponse(request.url.path, 303)
         site.token.used = True
+        site.entered = Entered("")
         site.done.set()
     return render(request, "setup_done.html", with_page=site.with_page)
+
+
+async def checked(request: Request, site: SetupSite, fields: Mapping[str, str]) -> Entered:
+    """What the form has now, with its problem; without one, the settings are written."""
+    now = Entered(
+        fields.get("root", "").strip(),
+        fields.get("key", "").strip() or site.entered.key,
+        fields.get("password", "") or site.entered.password,
+    )
+    chosen = fields.get("password") or fields.get("again") or not now.password
+    if site.with_page and chosen and (problem := password_problem(fields)) is not None:
+        return now.but("password", problem)
+    name, root = request.state.caller.name, Path(now.root)
+    first = FirstSettings(root, site.state_below(root), now.key, now.password, name)
+    try:
+        wrong = await problem_with(site.config, site.environ, first)
+        if wrong is not None:
+            at = "root" if wrong == "folder_wrong" else "key"
+            return now.but(at, lambda language: word(language, f"setup.{wrong}"))
+        await to_thread.run_sync(set_up, site.config, site.environ, first)
+    except HotfolderError as error:
+        told = with_hint(error.message, error.hint)
+        return now.but("root", lambda language: translate(language, told))
+    return now
 
 
 def site_by_token(request: Request) -> SetupSite:
@@ -156,17 +207,3 @@ async def static_file(request: Request) -> Response:
 def site_of(request: Request) -> SetupSite:
     site: SetupSite = request.app.state.site
     return site
-
-
-def form_page(request: Request, root: str, problem: str, *, at: str = "key") -> Response:
-    """The form; `at` is the name of the field with the `problem`, which gets the focus."""
-    return render(
-        request,
-        "setup.html",
-        status=422 if problem else 200,
-        root=root,
-        problem=problem,
-        at=at,
-        with_page=site_of(request).with_page,
-        least=LEAST_LETTERS,
-    )

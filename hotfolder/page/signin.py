@@ -64,8 +64,8 @@ async def set_first_password(request: Request) -> Response:
     require_first_token(request)
     site, fields = site_of(request), await fields_of(request)
     password, settings = fields.get("password", ""), settings_of(request)
-    if problem := password_problem(request, fields):
-        return render(request, "first.html", status=422, problem=problem)
+    if (problem := password_problem(fields)) is not None:
+        return render(request, "first.html", status=422, problem=problem(request_language(request)))
     was_set = await run_hashing(site, access.set_password, settings, access.FULL, password, first=True)
     site.first_token.used = True
     token = await run_hashing(site, access.sign_in, settings, password) if was_set else None
@@ -74,12 +74,15 @@ async def set_first_password(request: Request) -> Response:
     return set_session_cookie(RedirectResponse("/", 303), token, request.state.caller)
 
 
-def password_problem(request: Request, fields: Mapping[str, str]) -> str:
-    """The problem with a form's new password: too short, too long, or not repeated alike; "" if none."""
-    password, language = fields.get("password", ""), request_language(request)
+def password_problem(fields: Mapping[str, str]) -> Callable[[str], str] | None:
+    """The problem with a form's new password, in a language: too short, too long, or not repeated alike; None
+    if none."""
+    password = fields.get("password", "")
     if not access.LEAST_LETTERS <= len(password) <= access.MOST_LETTERS:
-        return word(language, "first.short", least=access.LEAST_LETTERS)
-    return word(language, "first.different") if password != fields.get("again", "") else ""
+        return lambda language: word(language, "first.short", least=access.LEAST_LETTERS)
+    if password != fields.get("again", ""):
+        return lambda language: word(language, "first.different")
+    return None
 
 
 def require_first_token(request: Request) -> None:

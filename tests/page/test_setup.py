@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from hotfolder.page.setup import SetupSite, setup_app
 from tests.support.browser import chromium, faults, faults_at_every_size, tab
-from tests.support.pageprocess import PageProcess, told
+from tests.support.pageprocess import Answer, PageProcess, told
 from tests.support.pictures import bracket
 from tests.support.studio import FILE_TIMEOUT_SECONDS, Shop, begun, environment, files_into, wait_for
 
@@ -63,6 +63,18 @@ class Container:
 
 
 Start = Callable[..., Container]
+
+
+def asked_again(browser: PageProcess, path: str, answers: dict[str, str], **headers: str) -> Answer:
+    """The form that follows a wrong answer: by a redirect, since the browser's Back can't load the answer to
+    a form again. No secret is in it."""
+    answer = browser.post(path, answers, **headers)
+    assert (answer.status, answer.headers["location"]) == (303, path), answer.text
+    answer = browser.get(path, **headers)
+    assert answer.status == 200
+    for name in ("key", "password", "again"):
+        assert not answers.get(name) or f'"{answers[name]}"' not in answer.text
+    return answer
 
 
 @pytest.fixture
@@ -133,19 +145,44 @@ def test_a_wrong_answer_is_asked_for_again_at_its_field_and_nothing_is_written(
 ) -> None:
     container = start()
     browser, (_, path) = container.browser(), container.link()
-    answer = browser.post(path, container.answers(**wrong))
-    assert (answer.status, said in answer.text) == (422, True), answer.text
+    answer = asked_again(browser, path, container.answers(**wrong))
+    assert said in answer.text, answer.text
     marked = re.findall(r'<input id="(\w+)"[^>]* aria-invalid="true" autofocus>', answer.text)
     assert marked == [at] and answer.text.count("autofocus") == 1
     assert list(container.data.iterdir()) == []
-    assert browser.post(path, container.answers()).status == 200
+    required = re.findall(r'<input id="(\w+)"[^>]* required', answer.text)
+    assert required == ["root", *{"key": ["key"], "password": ["password", "again"]}.get(at, [])]
+    last = {"root": {"root": str(container.data)}, "key": {"key": KEY}}.get(
+        at, {"password": PASSWORD, "again": PASSWORD}
+    )
+    emptied = {"key": "", "password": "", "again": "", "root": container.answers(**wrong)["root"]}
+    assert browser.post(path, {**emptied, **last}).status == 200
+    assert (container.data / "state" / "key").read_text() == f"{KEY}\n"
+    container.told("page_started")
+    page = PageProcess(container.process, container.log, container.page_port)
+    assert page.post("/signin", {"password": PASSWORD}).status == 303
+
+
+def test_a_new_secret_takes_the_place_of_a_kept_one(start: Start) -> None:
+    container = start()
+    browser, (_, path) = container.browser(), container.link()
+    asked_again(browser, path, container.answers(root="/nowhere"))
+    new = {"key": "another-key-of-some-length", "password": "another password", "again": "another password"}
+    told = asked_again(browser, path, {**new, "root": "/nowhere", "again": ""}).text
+    assert "The two passwords are different." in told and "another-key" not in told
+    assert browser.post(path, container.answers(**new)).status == 200
+    assert (container.data / "state" / "key").read_text() == f"{new['key']}\n"
+    container.told("page_started")
+    page = PageProcess(container.process, container.log, container.page_port)
+    assert page.post("/signin", {"password": PASSWORD}).status == 403
+    assert page.post("/signin", {"password": new["password"]}).status == 303
 
 
 def test_a_key_that_the_api_refuses_is_not_written(start: Start, tmp_path: Path) -> None:
     with Shop(tmp_path / "strict", required_key="the-right-key") as strict:
         container = start(HOTFOLDER_API__BASE_URL=strict.url)
         browser, (_, path) = container.browser(), container.link()
-        assert "Stager AI refuses this key" in browser.post(path, container.answers()).text
+        assert "Stager AI refuses this key" in asked_again(browser, path, container.answers()).text
         assert list(container.data.iterdir()) == []
         assert browser.post(path, container.answers(key="the-right-key")).status == 200
 
@@ -153,13 +190,13 @@ def test_a_key_that_the_api_refuses_is_not_written(start: Start, tmp_path: Path)
 def test_what_stands_in_the_way_is_told_in_the_reader_s_language_with_what_to_do(start: Start) -> None:
     container = start(HOTFOLDER_LIMITS__UPLOADS="many")
     browser, (_, path) = container.browser(), container.link()
-    answer = browser.post(path, container.answers(), **{"Accept-Language": "de"})
-    assert answer.status == 422 and "limits.uploads muss eine ganze Zahl sein, nicht „many“" in answer.text
+    answer = asked_again(browser, path, container.answers(), **{"Accept-Language": "de"})
+    assert "limits.uploads muss eine ganze Zahl sein, nicht „many“" in answer.text
     container = start()
     browser, (_, path) = container.browser(), container.link()
     (container.data / "state").write_bytes(b"")
-    answer = browser.post(path, container.answers(), **{"Accept-Language": "de"})
-    assert answer.status == 422 and "liegt eine Datei. Diese Datei umbenennen" in answer.text
+    answer = asked_again(browser, path, container.answers(), **{"Accept-Language": "de"})
+    assert "liegt eine Datei. Diese Datei umbenennen" in answer.text
 
 
 def test_a_form_of_another_site_is_refused(start: Start) -> None:
@@ -212,9 +249,13 @@ def test_everybody_can_use_it_at_every_size_in_both_languages(start: Start) -> N
             page.get_by_role("alert").wait_for()
             assert faults(page) == []
             field.wait_for()
+            page.keyboard.type("not one either")
+            page.keyboard.press("Enter")
+            page.get_by_role("alert").wait_for()
+            page.go_back()  # to the form, which was no answer to a posted one
+            assert page.get_by_label("The folder of the photos").input_value() == str(container.data)
+            field.wait_for()
             page.keyboard.type(KEY)
-            for label in ("A password for the page", "Once more"):
-                page.get_by_label(label).fill(PASSWORD)
             page.keyboard.press("Enter")
             page.get_by_role("heading", name="hotfolder begins").wait_for()
             page.wait_for_load_state()
