@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import PurePath
+from typing import Literal
 
 from hotfolder.config.settings import Settings
 from hotfolder.control.access import changing
@@ -36,6 +37,9 @@ from hotfolder.words import LANGUAGES
 DAYS = (7, 30, 90, 365)
 SharedGallery = Gallery
 """The type for faces, which may import nothing below `control`."""
+EndedLink = Literal["nowhere", "withdrawn", "expired", "gone"]
+"""Why a link shows nothing, as the page's texts are named: there is none with that token, it was revoked, it
+has expired, or none of its pictures is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,18 +159,18 @@ def revoke(settings: Settings, known: str, link: str) -> None:
         access.revoke(store, link, now())
 
 
-def shared_gallery(settings: Settings, token: str) -> Gallery | None:
+def shared_gallery(settings: Settings, token: str) -> Gallery | EndedLink:
     """The gallery behind a link's token: the chosen pictures, and the unaltered one of each altered one, as
-    far as they are in done as delivered. None for an unknown, revoked or expired token, and where no picture
-    is left."""
+    far as they are in done as delivered. Where there is nothing to see, why."""
     with reading(settings) as store:
         link = access.shared_by(store, token, now())
         if link is None:
-            return None
+            ended = access.link_with(store, token)
+            return "nowhere" if ended is None else "withdrawn" if ended.revoked_at is not None else "expired"
         jobs = delivered_from(store, link.inbox, link.project)
         places = places_in_use(settings, store)
     if not jobs:
-        return None
+        return "gone"
     gallery, chosen = gallery_of(jobs, places), set(link.pictures)
     beside = {
         scene.unaltered.path
@@ -175,7 +179,7 @@ def shared_gallery(settings: Settings, token: str) -> Gallery | None:
     }
     wanted = [one for one in gallery.pictures().values() if one.path in chosen | beside]
     there = [one.path for one in wanted if is_as_delivered(places, one)]
-    return gallery.only(there, opaque=True) if there else None
+    return gallery.only(there, opaque=True) if there else "gone"
 
 
 def is_as_delivered(places: Places, picture: GalleryPicture) -> bool:

@@ -116,8 +116,13 @@ def share(
 
 def shared_by(store: Store, token: str, at: datetime) -> ShareLink | None:
     """The link with that token; None for an unknown, revoked or expired one."""
-    found = store.first(select(ShareLink).where(ShareLink.token_sha256 == hashed(token)))
+    found = link_with(store, token)
     return found if found is not None and found.revoked_at is None and is_open(found, at) else None
+
+
+def link_with(store: Store, token: str) -> ShareLink | None:
+    """The link with that token, even a revoked or expired one."""
+    return store.first(select(ShareLink).where(ShareLink.token_sha256 == hashed(token)))
 
 
 def share_links(store: Store, inbox: str, project: str) -> list[ShareLink]:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Sequence
 
 from anyio import to_thread
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -22,7 +21,6 @@ from hotfolder.page.security import MOST_FIELDS, PublicRoute, fields_of
 from hotfolder.page.serving import picture_response, thumb_response
 from hotfolder.page.site import parse_number, settings_of
 from hotfolder.page.templating import all_picked, query_control, render, request_language
-from hotfolder.words import word
 
 EDGE_BY_SIZE = {"small": Edge.CARD, "large": Edge.SCREEN}
 
@@ -76,12 +74,14 @@ def _gallery(installation: Installation, known: str) -> Sequence[str]:
     return asyncio.run(control.gallery(installation, project)).left_out
 
 
-async def gallery_of_token(request: Request) -> control.SharedGallery:
-    """The gallery of the URL's token. Raises HTTPException (404) where there is none, or no longer."""
-    found = await query_control(request, control.shared_gallery, request.path_params["token"])
-    if found is None:
-        raise HTTPException(404, word(request_language(request), "share.nowhere"))
-    return found
+async def gallery_of_token(request: Request) -> control.SharedGallery | control.EndedLink:
+    """The gallery of the URL's token, or why there is none."""
+    return await query_control(request, control.shared_gallery, request.path_params["token"])
+
+
+def ended_page(request: Request, why: control.EndedLink) -> Response:
+    """The page of a link that shows nothing: for a client of the studio, who has no business to sign in."""
+    return render(request, "share_ended.html", status=404, why=why)
 
 
 async def redirect_misspelt(request: Request) -> Response:
@@ -89,13 +89,15 @@ async def redirect_misspelt(request: Request) -> Response:
     such as a closing bracket."""
     found = re.fullmatch(r"([A-Za-z0-9_-]+)\W*", request.path_params["rest"])
     if found is None:
-        raise HTTPException(404, word(request_language(request), "share.nowhere"))
+        return ended_page(request, "nowhere")
     return RedirectResponse(f"/share/{found[1]}/", 303)
 
 
 async def shared_page(request: Request) -> Response:
     """The gallery's page."""
     gallery, language = await gallery_of_token(request), request_language(request)
+    if isinstance(gallery, str):
+        return ended_page(request, gallery)
     base = f"/share/{request.path_params['token']}/"
     page = await to_thread.run_sync(control.shared_page, gallery, language, base)
     return HTMLResponse(page, headers={"X-Robots-Tag": "noindex", "Vary": "Accept-Language, Cookie"})
@@ -104,12 +106,14 @@ async def shared_page(request: Request) -> Response:
 async def picture(request: Request) -> Response:
     """A picture of the gallery in the requested size."""
     gallery, settings = await gallery_of_token(request), settings_of(request)
+    if isinstance(gallery, str):
+        return ended_page(request, gallery)
     size, name = request.path_params["size"], request.path_params["name"]
     edge = EDGE_BY_SIZE.get(size)
     wanted = f"{size}/{name}" if edge is None else name.removesuffix(".jpg")
     there = await call_in_thread(settings.done_folder, control.shared_picture, settings, gallery, wanted)
     if there is None:
-        raise HTTPException(404)
+        return ended_page(request, "gone")
     if edge is None:
         return picture_response(request, there, download=True)
     return await thumb_response(request, f"shared {wanted}", there, edge)

@@ -145,7 +145,7 @@ def test_a_link_is_made_given_away_and_revoked(browser: Browser, page: PageProce
             manager.get_by_role("button", name="Revoke").click()
             manager.get_by_text("revoked").wait_for()
             client.reload()
-            client.get_by_text("Dieser Link führt nirgendwohin").wait_for()
+            client.get_by_text("Das Studio, von dem Sie ihn haben, hat ihn widerrufen").wait_for()
 
 
 def test_everybody_can_share(browser: Browser, page: PageProcess) -> None:

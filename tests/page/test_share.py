@@ -177,6 +177,46 @@ def test_a_link_that_is_over_leads_nowhere(shared: Shared) -> None:
     assert "over since" in shared.page.get(f"/project/{shared.project}/share").text
 
 
+@pytest.mark.parametrize(
+    ("ends", "said", "auf_deutsch"),
+    [
+        ("revoked", "The studio that sent it to you has revoked it", "hat ihn widerrufen"),
+        ("expired", "Its time is up", "Seine Zeit ist abgelaufen"),
+        ("gone", "Its pictures were made anew or taken away", "neu gemacht oder entfernt"),
+        ("never", "There is no such link", "Diesen Link gibt es nicht"),
+    ],
+)
+def test_a_client_whose_link_has_ended_reads_why_and_whom_to_ask_and_has_no_way_to_the_sign_in(
+    shared: Shared, ends: str, said: str, auf_deutsch: str
+) -> None:
+    """Also where a picture is asked for, from a gallery's page that is still open."""
+    path = shared.link("hall.jpg")
+    gallery = f"http://127.0.0.1:{shared.page.port}{path}"
+    picture = next(one for one in shared.everything_on(path) if "/full/" in one)
+    if ends == "revoked":
+        page = shared.page.get(f"/project/{shared.project}/share").text
+        [revoking] = re.findall(r'action="(/project/[^"]*/revoke)"', page)
+        shared.page.post(revoking)
+    elif ends == "expired":
+        start = datetime.now(UTC) - timedelta(days=31)
+        with changing(load(shared.studio.config, {})) as store:
+            token = share_for(store, "inbox", ELM, [f"{ELM}/hall.jpg"], start, start + timedelta(days=30))
+        picture, path = picture.replace(path, f"/share/{token}/"), f"/share/{token}/"
+    elif ends == "gone":
+        (shared.studio.done / ELM / "hall.jpg").unlink()
+    else:
+        picture, path = picture.replace(path, "/share/never/"), "/share/never/"
+    set_password(shared.studio, "a long password")
+    shared.page.cookies.clear()
+    for address in (path, picture):
+        answer = shared.page.get(address, Accept="text/html", Accept_Language="en", Referer=gallery)
+        assert answer.status == 404 and said in answer.text and "the studio" in answer.text
+        german = shared.page.get(address, Accept="text/html", Accept_Language="de", Referer=gallery)
+        assert german.status == 404 and auf_deutsch in german.text and "Studio" in german.text
+        for page in (answer.text, german.text):
+            assert set(re.findall(r'<a[^>]* href="([^"]*)"', page)) <= {"#content", "?lang=de", "?lang=en"}
+
+
 def test_a_picture_that_is_no_longer_the_delivered_one_is_not_shown(shared: Shared, tmp_path: Path) -> None:
     """The same goes for a picture replaced by a link."""
     path = shared.link("hall.jpg", "kitchen.jpg")
@@ -186,7 +226,9 @@ def test_a_picture_that_is_no_longer_the_delivered_one_is_not_shown(shared: Shar
     (done / "hall.jpg").rename(elsewhere)
     (done / "hall.jpg").symlink_to(elsewhere)
     (done / "kitchen.jpg").write_bytes(next(iter(bracket(1).values())))
-    assert {shared.page.get(one).status for one in before} == {404}
+    for one in before:
+        answer = shared.page.get(one, Referer=f"http://127.0.0.1:{shared.page.port}{path}")
+        assert answer.status == 404 and "Sign in" not in answer.text
 
 
 def linked_elsewhere(path: Path) -> None:
