@@ -25,6 +25,7 @@ from hotfolder.jobs.states import ACTIVE, EXPLAINED, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.files import Guard, Sharing, no_guard
 from hotfolder.outbox.names import archived_folder, originals_folder, safe_name
+from hotfolder.outbox.placing import confirm_movable
 from hotfolder.outbox.returning import gathering_folder
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
@@ -232,12 +233,13 @@ class JobContext:
 
     async def recheck_photos(self, job: Job) -> None:
         """Check the photos once more before money is spent. Raises SetChanged; OutOfReach and LocalTrouble
-        where the inbox can't be read."""
+        where the inbox can't be read, or the photos couldn't be moved out of it once they are paid for."""
         self.refuse_out_of_reach(job)
         expected = {file.name: file.identity for file in await self.photos(job)}
         inbox = self.places.inbox(job.inbox)
         others = self.claimed(*place_of(job)) - expected.keys()
         await call_in_thread(inbox, refuse_changed_set, inbox, job.project, job.folder, expected, others)
+        await call_in_thread(inbox, confirm_movable, self.places.folder(job))
 
     async def refuse_renamed(self, job: Job) -> None:
         """Raise SetChanged where the job's folder was renamed: under its new name it is a new set, which

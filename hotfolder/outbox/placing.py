@@ -182,6 +182,15 @@ def move(
         undo_if_swapped(source, found, target)
 
 
+def confirm_movable(folder: Path) -> None:
+    """Raise `LocalTrouble` where this user may not move files out of `folder`, as far as permissions tell."""
+    with local_trouble(folder):
+        read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
+        if read_only or not os.access(folder, os.W_OK | os.X_OK):
+            number = errno.EROFS if read_only else errno.EACCES
+            raise OSError(number, os.strerror(number), str(folder))
+
+
 def confirm_moved(source: Path, target: Path, expected: FileIdentity | None) -> None:
     there = linking.lstat_or_none(target)
     if there is None or (expected is not None and there.st_size != expected.size_bytes):

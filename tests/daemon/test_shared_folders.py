@@ -21,7 +21,7 @@ from hotfolder.outbox.outputs import ARCHIVE_MARKER, confirm_archive
 from hotfolder.outbox.placing import place_as
 from tests.support.pictures import bracket
 from tests.support.processes import WITHOUT_RIGHTS, needs_rights_taken
-from tests.support.studio import ELM, MakeStudio, Studio, environment
+from tests.support.studio import ELM, KEY, MakeStudio, Shop, Studio, begun, environment, files_below
 
 
 def test_the_start_of_a_second_daemon_leaves_the_firsts_half_written_pictures(
@@ -153,3 +153,20 @@ async def test_nothing_is_put_where_a_link_in_done_leads(studio: Studio, tmp_pat
         (studio.done / ELM).unlink()
         await studio.comes_to("done")
     assert (studio.done / ELM / "kitchen.jpg").is_file()
+
+
+@needs_rights_taken
+def test_nothing_is_paid_for_photos_that_may_not_be_moved(studio: Studio, shop: Shop) -> None:
+    """The photographer's folder is readable for the service only: once merged, its photos would stay."""
+    photos = bracket()
+    folder = studio.drop(ELM, "kitchen", photos)
+    folder.chmod(0o555)
+    command = [*WITHOUT_RIGHTS, *studio.command("run")]
+    studio.runs.append(begun(command, studio.root / "run.log", environment(KEY), really=True))
+    told = studio.wait_until(lambda status: "no permission" in str(status["jobs"]))
+    [job] = told["jobs"]
+    assert str(folder) in job["reason"] and "the right to write to it" in job["hint"]
+    assert shop.bought() == 0 and files_below(folder) == photos
+    folder.chmod(0o755)
+    studio.wait_for_states("done")
+    assert shop.bought() == 1 and files_below(folder) == {}
