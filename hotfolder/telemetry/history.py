@@ -37,13 +37,11 @@ PAID: Mapping[PurchaseState, Paid] = {
 }
 
 OUTCOMES: Mapping[str, str] = {
-    PurchaseOutcome.GIVEN_UP: "given up: ",
-    PurchaseOutcome.INTERRUPTED: "given up: ",
     PurchaseOutcome.RESOLVED: "resolved: ",
     PurchaseOutcome.BY_RECEIPT: "known by its receipt: ",
     PurchaseOutcome.BY_ANOTHER: "known by its receipt: another store's: ",
 }
-"""The prefix of a purchase's note, by its outcome."""
+"""The prefix of a purchase's note, by its outcome, where its state doesn't tell the outcome."""
 
 ENTERED: Mapping[str, str] = {
     State.QUEUED: "The set is complete and waits for its turn.",

@@ -99,7 +99,7 @@ async def test_a_call_that_nobody_knows_the_end_of_was_neither_accepted_nor_is_i
     told = logs(studio, first)
     texts = [entry["text"] for entry in told["entries"]]
     said = "a fault that the sandbox was told to make"
-    lost = f"nobody knows how it ended: given up: its answer says success: false: “{said}”."
+    lost = f"nobody knows how it ended: its answer says success: false: “{said}”."
     sky = [text for text in texts if text.startswith("The sky replacement")]
     assert sky == [f"The sky replacement is asked for; {lost}"]
     told = logs(studio, job_id(studio))

@@ -74,6 +74,7 @@ OTHERS = {
         "Add --inbox with one of: {}.",
     ],
     "jobs/heldsets.py": ["held in {}"],
+    "jobs/journal.py": ["given up:"],
     "jobs/queries.py": ["Give its id, or PROJECT/ROOM, as `hotfolder status` shows them."],
     "jobs/upgrade.py": ["hotfolder 0.1.0 with format 9 of the store"],
     "jobs/postgres.py": [
