@@ -230,15 +230,19 @@ class Reporter:
         self._show(own, stopped=stopped)
 
     def _api_trouble(self) -> ApiTrouble | None:
-        """This machine's trouble with the API; its hint also says when the next try is, unless it is soon."""
+        """This machine's trouble with the API, or a pause that the API has asked of another machine; its hint
+        also says when the next try is, unless it is soon."""
         breakers = self.context.breakers
-        trouble, resumes = breakers.trouble, breakers.resumes_at
-        if trouble is None:
+        trouble, resumes, adopted = breakers.trouble, breakers.resumes_at, breakers.adopted_pause
+        if trouble is not None:
+            reason, hint = trouble.message, trouble.hint
+        elif adopted is not None:
+            (reason, resumes), hint = adopted, ""
+        else:
             return None
-        hint = trouble.hint
         if resumes is not None:
             hint = f"{hint} The next try is at about {resumes.astimezone():%H:%M}.".strip()
-        return ApiTrouble(reason=trouble.message, hint=hint)
+        return ApiTrouble(reason=reason, hint=hint)
 
     def _own(self, seen: Overview) -> Overview:
         """`seen` with this machine's trouble with the API and with folders alone: another's holds nothing up

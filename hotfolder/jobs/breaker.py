@@ -106,6 +106,8 @@ class CircuitBreaker:
         self._retry_at = 0.0
         self._probed_at = 0.0
         self._not_before = 0.0
+        self._adopted_until = 0.0
+        self._adopted: tuple[str, datetime] | None = None
         self._changed = asyncio.Event()
 
     async def enter(self) -> None:
@@ -118,7 +120,7 @@ class CircuitBreaker:
     def _opens_at(self) -> float:
         """The monotonic time from which a request may be made."""
         own = {"open": self._retry_at, "half-open": self._probed_at + PROBE_SECONDS}
-        return max(self._not_before, own.get(self._state, 0.0))
+        return max(self._not_before, self._adopted_until, own.get(self._state, 0.0))
 
     def leave(self, error: BaseException | None) -> None:
         """Record the end of a request: its `error`, or None for success."""
@@ -154,9 +156,18 @@ class CircuitBreaker:
         seconds = until - self._clock.monotonic()
         return (seconds, self.trouble.message if self.trouble else "") if seconds > 0 else None
 
-    def adopt_pause(self, seconds: float) -> None:
-        """Let no request pass for `seconds`, as the host has asked of another machine."""
-        self._not_before = max(self._not_before, self._clock.monotonic() + seconds)
+    def adopt_pause(self, seconds: float, reason: str) -> None:
+        """Let no request pass for `seconds`, as the host has asked of another machine. It is no part of
+        `host_pause`: whom the host has asked publishes it."""
+        self._adopted_until = self._clock.monotonic() + seconds
+        told = self.adopted_pause is not None or seconds >= LEAST_TOLD_SECONDS
+        self._adopted = (reason, self._clock.now() + timedelta(seconds=seconds)) if told else None
+
+    @property
+    def adopted_pause(self) -> tuple[str, datetime] | None:
+        """The reason and the end of a pause that was adopted, until its end; None where it was never
+        LEAST_TOLD_SECONDS long."""
+        return self._adopted if self._clock.monotonic() < self._adopted_until else None
 
     @property
     def bad_since(self) -> float | None:
@@ -213,8 +224,14 @@ class CircuitBreakers:
 
     def adopt_pauses(self, pauses: Mapping[str, tuple[float, str]]) -> None:
         """Apply the `host_pauses` of other machines."""
-        for host, (seconds, _) in pauses.items():
-            self._of_host.setdefault(host, CircuitBreaker(self._clock)).adopt_pause(seconds)
+        for host, (seconds, reason) in pauses.items():
+            self._of_host.setdefault(host, CircuitBreaker(self._clock)).adopt_pause(seconds, reason)
+
+    @property
+    def adopted_pause(self) -> tuple[str, datetime] | None:
+        """`CircuitBreaker.adopted_pause` of the host that pauses for longest; None where none does."""
+        pauses = [pause for one in self._of_host.values() if (pause := one.adopted_pause) is not None]
+        return max(pauses, key=lambda pause: pause[1], default=None)
 
     @property
     def trouble(self) -> BadWorld | None:

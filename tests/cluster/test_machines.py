@@ -143,6 +143,19 @@ def test_a_machine_is_ready_while_another_can_t_reach_the_api(cluster: Make) -> 
         wait_for(lambda: reasons("two") == [])
 
 
+def test_a_pause_that_the_api_asks_of_one_machine_is_told_by_the_others_which_wait_too(cluster: Make) -> None:
+    shared = cluster(inboxes="ab", store={"lease_seconds": LEASE_SECONDS})
+    for name in ("one", "two"):
+        shared.member(name).start()
+    shared_out(shared)
+    shared.shop.goes_wrong({"endpoint": "group-create", "fault": 429, "retry_after": 1800})
+    shared.drop("a", "12 Elm", "study", bracket())
+    pages = [shared.studio.root / inbox / "STATUS.txt" for inbox in "ab"]
+    wait_for(lambda: all("The next try is at about" in words_of(page) for page in pages))
+    said = shared.members["one"].call("status").stdout
+    assert "The next try is at about" in " ".join(said.split()) and "The work waits: on " not in said
+
+
 def test_an_api_that_a_machine_can_t_reach_is_told_of_though_the_others_have_nothing_to_do(
     cluster: Make,
 ) -> None:

@@ -251,3 +251,18 @@ async def test_when_the_next_try_is_is_known_unless_it_is_soon(api: Api) -> None
     async with api.breakers.at("any"):
         pass
     assert api.breakers.trouble is None and api.breakers.resumes_at is None
+
+
+async def test_a_pause_of_another_machine_holds_requests_is_told_with_its_end_and_ends(api: Api) -> None:
+    """It is not published as one's own: else each machine would take it from the other, without a reason."""
+    api.breakers.adopt_pauses({"any": (600.0, "the API is busy"), "far": (5.0, "a moment")})
+    callers = await api.asked(2)
+    end = api.clock.now() + timedelta(seconds=600)
+    assert api.breakers.adopted_pause == ("the API is busy", end)
+    assert (api.breakers.host_pauses(), api.breakers.trouble, callers.inside) == ({}, None, [])
+    await api.passes(590)
+    api.breakers.adopt_pauses({"any": (10.0, "the API is busy")})
+    assert api.breakers.adopted_pause == ("the API is busy", end) and not callers.inside
+    await api.passes(10.1)
+    assert api.breakers.adopted_pause is None
+    assert len(callers.inside) == 2
