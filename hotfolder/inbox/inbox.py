@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Set
 from dataclasses import KW_ONLY, dataclass
 
@@ -37,8 +38,9 @@ logger = log.get("inbox")
 _GATHER_SECONDS = 0.05
 """The minimum between two looks that events or decoded photos ask for: a copy causes many of them."""
 _DEGRADED_SECONDS = 1.0
+_AWAKE_SECONDS = 1.0
 _LATE_SECONDS = 2.0
-"""A rest that ends later than this was not the event loop's: no time that passed in it counts as quiet."""
+"""A second that ends later than this was not the event loop's: no time that passed in it counts as quiet."""
 COMPLETE_REASON = "the set is complete and waits for its turn"
 """Why a set has no job yet although it has settled: those before it are still being taken."""
 
@@ -78,6 +80,8 @@ class Inbox:
         """The sets to look at again; None for the whole inbox."""
         self._observed_at = float("-inf")
         self._scan_at = float("-inf")
+        self._awake_at = float("inf")
+        """The real time at which this process was last seen to run; inf while nothing looks after it."""
         self._scanned_once = False
         self.degraded = ""
         """The reason, as of the last look, why the inbox can't be used or reached; "" where it can."""
@@ -165,6 +169,7 @@ class Inbox:
         watch = self._watch = Watch(self._path, self.clock, self._look_again)
         reading = asyncio.create_task(self._read_loop())
         reading.add_done_callback(lambda _: self._wake.set())
+        staying_awake = asyncio.create_task(self._stay_awake())
         try:
             while not reading.done():
                 self._wake.clear()
@@ -175,8 +180,24 @@ class Inbox:
             reading.result()
         finally:
             reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+            staying_awake.cancel()
+            await asyncio.gather(reading, staying_awake, return_exceptions=True)
+            self._awake_at = float("inf")
             await watch.stop()
+
+    async def _stay_awake(self) -> None:
+        while True:
+            self._awake_at = time.monotonic()
+            await asyncio.sleep(_AWAKE_SECONDS)
+            self._notice_stop()
+
+    def _notice_stop(self) -> None:
+        """Begin all quiet times anew where this process was stopped (SIGSTOP, `docker pause`): what copies
+        the photos perhaps was stopped with it. Called by each look too: it may be the first to run again."""
+        now = time.monotonic()
+        if now - self._awake_at > _AWAKE_SECONDS + _LATE_SECONDS:
+            self._tracker.restart(self.clock.monotonic())
+            self._awake_at = now
 
     async def _emit(self, found: list[InboxEvent]) -> None:
         """Emit the events and wait until the consumer has processed them. The root is checked meanwhile, so
@@ -224,14 +245,12 @@ class Inbox:
             until = now + min(_DEGRADED_SECONDS, self.settings.scan_seconds)
         until = max(until, now)
         await sleep_until_set(self._wake, self.clock, until - now)
-        if self.clock.monotonic() - until > _LATE_SECONDS:
-            # This process was stopped (SIGSTOP, `docker pause`), and what copies the photos perhaps with it.
-            self._tracker.restart(self.clock.monotonic())
         if self._wake.is_set():
             early = self._observed_at + _GATHER_SECONDS - self.clock.monotonic()
             await self.clock.sleep(max(0.0, early))
 
     async def _observe(self, scope: Scope) -> list[InboxEvent]:
+        self._notice_stop()
         now = self._observed_at = self.clock.monotonic()
         if scope is None:
             self._scan_at = now + self.settings.scan_seconds

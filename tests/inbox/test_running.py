@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from hotfolder.clock import SystemClock
-from hotfolder.inbox.events import InboxEvent, InboxOptions
+from hotfolder.inbox.events import InboxEvent, InboxOptions, SetArriving
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.mounts import Mount
 from hotfolder.rules.routes import Route
@@ -174,3 +174,24 @@ async def test_a_set_that_is_being_delivered_may_still_proceed(open_inbox: Open,
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
+
+
+async def test_time_in_which_the_process_stood_still_is_no_quiet_time(open_inbox: Open, drop: Drop) -> None:
+    """It stands still while a set's photos are treated; what copies them may have been stopped with it."""
+    drop("12 Elm Road/kitchen", 2)
+    quiet = 3.2
+    inbox = open_inbox(**quick(quiet_seconds=quiet, scan_seconds=60.0))
+    copying: asyncio.Task[None] | None = None
+
+    async def copy_on() -> None:
+        await asyncio.sleep(1)
+        drop("12 Elm Road/kitchen", 3, first=3)
+
+    async for event in inbox.events():
+        if isinstance(event, BracketSet):
+            assert len(photos(event)) == 5
+            break
+        if copying is None and isinstance(event, SetArriving) and len(event.photos) == 2:
+            time.sleep(quiet + 0.3)  # noqa: ASYNC251 - nothing of the process shall run
+            copying = asyncio.create_task(copy_on())
+    assert copying is not None and copying.done()
