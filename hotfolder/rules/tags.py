@@ -11,6 +11,7 @@ from functools import cache
 from hotfolder.errors import RuleRefused
 from hotfolder.rules.foldernames import (
     AGAIN,
+    COPY_SUFFIX,
     OK,
     TAG_MARK,
     fully_quoted,
@@ -120,8 +121,10 @@ class TagTable:
     def read(self, typed: Sequence[str], folder: str, *, project: bool = False) -> tuple[Tag, ...]:
         """The tags of one folder's name, a room's or a project's, each once, left to right.
 
-        Raises RuleRefused for a tag that doesn't exist, and for two that contradict each other.
+        Raises RuleRefused for a tag that doesn't exist, for two that contradict each other, and for an own
+        tag at the name's end that is spelt like the suffix of a copy.
         """
+        self._refuse_copy_or_tag(typed, folder, project)
         found = {text: self.find(text) for text in typed}
         wrong = [text for text, tag in found.items() if tag is None]
         if wrong:
@@ -133,6 +136,21 @@ class TagTable:
             if not any(earlier.name == tag.name for earlier in tags):
                 tags.append(tag)
         return tuple(tags)
+
+    def _refuse_copy_or_tag(self, typed: Sequence[str], folder: str, project: bool) -> None:
+        """Refuse `kitchen__look 2` where a tag `look-2` exists: it may be a copy of `kitchen__look`, too."""
+        _, mark, end = folder.rpartition(TAG_MARK)
+        meant = self.find(end) or self.find(COPY_SUFFIX.sub("", end)) if mark and typed else None
+        if meant is None or meant.name not in self.own or normal(typed[-1]) == normal(meant.name):
+            return
+        names = [with_tag_replaced(folder, typed[-1], "-".join(meant.name.split()))]
+        if self.find(typed[-1]):
+            names.append(TAG_MARK.join((split_name(folder).name, *typed)))
+        raise RuleRefused(
+            f"The end of the folder name {quoted(folder)} may be the tag {quoted(meant.name)} or what a"
+            " computer adds to a copy.",
+            hint=_renaming(names, project),
+        )
 
     def _unknown(self, wrong: Sequence[str], folder: str, project: bool) -> RuleRefused:
         """The refusal of the tags in the folder's name that don't exist."""
@@ -162,11 +180,15 @@ class TagTable:
                 joined[typed] or self.nearest(typed, project=project) or FAMILIES[family_of(typed)].example
             )
             meant = with_tag_replaced(meant, typed, guess)
-        hint = f"Rename it to {fully_quoted(meant)}, then drag it back."
-        if project:
-            renaming = f"Rename the project's folder in the inbox to {fully_quoted(meant)}"
-            hint = f"{renaming}, then drag this folder back into it."
-        return RuleRefused(message, hint=hint, also=self.lines())
+        return RuleRefused(message, hint=_renaming([meant], project), also=self.lines())
+
+
+def _renaming(names: Iterable[str], project: bool) -> str:
+    """The hint to give a room's folder, or its project's, one of these names."""
+    meant = " or ".join(map(fully_quoted, names))
+    if project:
+        return f"Rename the project's folder in the inbox to {meant}, then drag this folder back into it."
+    return f"Rename it to {meant}, then drag it back."
 
 
 def family_of(typed: str) -> str:

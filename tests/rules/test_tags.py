@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotfolder.errors import RuleRefused
-from hotfolder.rules.foldernames import AGAIN, OK, normal
+from hotfolder.rules.foldernames import AGAIN, OK, normal, split_name
 from hotfolder.rules.holds import why_misnamed
 from hotfolder.rules.kinds import FAMILIES, hyphened
 from hotfolder.rules.routing import Rulebook, plan
@@ -213,3 +213,47 @@ def test_own_tags_join_the_table_and_are_suggested() -> None:
     assert "Curb Appeal" in table.lines()
     with pytest.raises(RuleRefused, match="contradict"):
         table.read(["curb-appeal", "sky-twilight"], "x")
+
+
+@pytest.mark.parametrize(
+    ("folder", "tag", "names"),
+    [
+        ("kitchen__look 2", "look-2", '"kitchen__look-2" or "kitchen__look"'),
+        ("kitchen__look 2 - copy", "look-2", '"kitchen__look-2" or "kitchen__look"'),
+        ("kitchen__bright copy", "bright-copy", '"kitchen__bright-copy"'),
+        ("kitchen__bright copy (2)", "bright-copy", '"kitchen__bright-copy"'),
+    ],
+)
+def test_an_own_tag_spelt_like_a_copy_s_suffix_is_taken_for_neither(
+    folder: str, tag: str, names: str
+) -> None:
+    """Otherwise another look than the one that was typed would be paid for."""
+    table = TagTable({name: (Sky(sky_type="blue"),) for name in ("look", "look-2", "bright-copy")})
+    for project, hint in (
+        (False, f"Rename it to {names}, then drag it back."),
+        (
+            True,
+            f"Rename the project's folder in the inbox to {names}, then drag this folder back into it.",
+        ),
+    ):
+        with pytest.raises(RuleRefused) as caught:
+            table.read(split_name(folder).tags, folder, project=project)
+        assert caught.value.hint == hint
+        assert f'may be the tag "{tag}" or' in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("kitchen__look 3", "look"),
+        ("kitchen__look copy", "look"),
+        ("kitchen__look-2", "look-2"),
+        ("kitchen__look-2 2", "look-2"),
+        ("kitchen__look 2__ok", "look-2"),
+        ("kitchen__look - copy", "look"),
+        ("kitchen__bright-copy", "bright-copy"),
+    ],
+)
+def test_a_copy_of_a_folder_with_an_own_tag_has_that_tag(folder: str, name: str) -> None:
+    table = TagTable({name: (Sky(sky_type="blue"),) for name in ("look", "look-2", "bright-copy")})
+    assert [tag.name for tag in table.read(split_name(folder).tags, folder)] == [name]
