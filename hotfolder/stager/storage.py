@@ -53,6 +53,10 @@ MEDIA_TYPES = {
 }
 UNKNOWN_TYPE = "application/octet-stream"
 WITHOUT_TYPE = ""
+NEW_ADDRESSES = (
+    "Each attempt gets a new address. If no address is accepted, a proxy may change the requests, or the"
+    " API's support has to look at it."
+)
 SIGNED_HEADERS = ("x-goog-signedheaders", "x-amz-signedheaders")
 GENERATION_MATCH = "x-goog-if-generation-match"
 
@@ -201,7 +205,7 @@ def put_error(host: str, reply: Reply) -> HotfolderError | None:
     if 300 <= status < 400:
         return UrlRefused(f"{said}, a redirect, which is never followed")
     if status == 403 or (status == 400 and code == "ExpiredToken"):
-        return UrlExpired(said)
+        return UrlExpired(said, hint=NEW_ADDRESSES)
     if is_busy(status) or code == "RequestTimeout":
         return temporary_error("the storage", said, status, reply.headers)
     return RequestRefused(said, status=status)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from collections import Counter
 
@@ -163,7 +164,9 @@ async def test_a_photo_that_is_refused_is_not_sent_again_while_its_set_arrives(
         assert shop.asked(GROUP) == 1
         (folder / ".ready").touch()
         [job] = (await patient.comes_to("failed"))["jobs"]
-    assert "413" in job["reason"]
+    told = re.fullmatch(r"The storage didn't take (\S+): the upload to \S+ was answered 413.*", job["reason"])
+    assert told is not None and told[1] in photos
+    assert "export it anew" in job["hint"]
 
 
 async def test_a_daemon_that_is_started_again_opens_a_group_of_its_own(patient: Studio, shop: Shop) -> None:

@@ -174,7 +174,15 @@ class OpenGroup:
                 refuse_outside(context.settings.hours, context.clock.now())
                 self.begun = True
             url = await upload_url(context, project_id, group_id, name)
-            await put_photo(context, url, path, size_bytes, check)
+            try:
+                await put_photo(context, url, path, size_bytes, check)
+            except RequestRefused as error:
+                raise RequestRefused(
+                    f"The storage didn't take {photo.name}: {error.why}",
+                    hint="Drag the folder back to have it tried once more; where the same photo is refused"
+                    " again, export it anew.",
+                    status=error.status,
+                ) from None
         self.uploaded += 1
         CrashPoint.PHOTO_UPLOADED.passed()
 
