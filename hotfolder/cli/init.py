@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from getpass import getpass
 from pathlib import Path
 
@@ -13,10 +15,10 @@ import typer
 from hotfolder.cli import upkeep
 from hotfolder.cli.output import FAILED
 from hotfolder.cli.page import refuse_without_extra
-from hotfolder.config.load import KEY_VARIABLE
+from hotfolder.config.load import KEY_VARIABLE, validate_key
 from hotfolder.control.access import missing_packages
 from hotfolder.display import say as print
-from hotfolder.errors import UsageError
+from hotfolder.errors import ConfigurationError, UsageError
 from hotfolder.paths import exists, is_dir
 from hotfolder.setup import init as setup
 from hotfolder.setup.deployment import KEY, ROOT
@@ -35,7 +37,7 @@ def init(answers: setup.Answers, *, docker: bool | None, key_stdin: bool, ask: b
         systemd = typer.confirm("Run it by systemd? (Else by Docker.)", default=is_dir(setup.SYSTEMD_RUNTIME))
     if not systemd:
         refuse_systemd_options(answers)
-        root = answers.root or (ask_root(ROOT) if ask else ROOT)
+        root = answers.root or (ask_root(ROOT, setup.refuse_in_compose) if ask else ROOT)
         for line in setup.write_docker_files(
             Path.cwd(), root.absolute(), read_api_key(key_stdin=key_stdin, ask=ask)
         ):
@@ -79,10 +81,11 @@ def refuse_systemd_options(answers: setup.Answers) -> None:
 def ask_missing_answers(answers: setup.Answers) -> setup.Answers:
     """The answers, completed by asking a person; what is given or installed already isn't asked for."""
     if answers.root is None and setup.settings_at(answers.config) is None:
-        answers = replace(answers, root=ask_root(setup.resolve_answers(answers).root))
+        answers = replace(answers, root=ask_root(setup.resolve_answers(answers).root, setup.refuse_root))
     if answers.group is None:
         usual = setup.resolve_answers(answers).group
-        answers = replace(answers, group=typer.prompt("The group of those who use it", default=usual))
+        refuse = partial(setup.refuse_name, what="group")
+        answers = replace(answers, group=ask_text("The group of those who use it", usual, refuse))
     if answers.page is None and not missing_packages():
         usually = setup.resolve_answers(answers).page
         wanted = typer.confirm("Serve the page for browsers on this computer?", default=usually)
@@ -90,9 +93,26 @@ def ask_missing_answers(answers: setup.Answers) -> setup.Answers:
     return answers
 
 
-def ask_root(usual: Path) -> Path:
-    said = typer.prompt("The folder that photographers will see", default=str(usual))
-    return Path(said).expanduser() if said.startswith("~/") else Path(said)  # not expanded by a shell
+def ask_root(usual: Path, refuse: Callable[[Path], None]) -> Path:
+    def folder(said: str) -> Path:  # `~` is not expanded by a shell
+        return Path(said).expanduser() if said.startswith("~/") else Path(said)
+
+    said = ask_text("The folder that photographers will see", str(usual), lambda said: refuse(folder(said)))
+    return folder(said)
+
+
+def ask_text(question: str, usual: str, refuse: Callable[[str], None]) -> str:
+    """A person's answer, asked for again as long as `refuse` raises UsageError for it."""
+
+    def checked(said: str) -> str:
+        try:
+            refuse(said)
+        except UsageError as error:
+            raise typer.BadParameter(" ".join(filter(None, (error.message, error.hint)))) from error
+        return said
+
+    said: str = typer.prompt(question, default=usual, value_proc=checked)
+    return said
 
 
 def read_api_key(*, key_stdin: bool, ask: bool) -> str:
@@ -103,7 +123,11 @@ def read_api_key(*, key_stdin: bool, ask: bool) -> str:
     given = os.environ.get(KEY_VARIABLE, "").strip()
     if given or not ask:
         return given
-    try:
-        return getpass("The API key (it isn't shown; Enter, if you don't have it yet): ").strip()
-    except EOFError:
-        return ""
+    while True:
+        try:
+            key = getpass("The API key (it isn't shown; Enter, if you don't have it yet): ").strip()
+            return validate_key(key, "The API key") if key else ""
+        except EOFError:
+            return ""
+        except ConfigurationError as error:
+            print(f"Error: {error.message} {error.hint}")

@@ -50,6 +50,8 @@ SYSTEMD_RUNTIME = Path("/run/systemd/system")
 SHARED_MODE, PRIVATE_MODE = 0o2770, 0o700
 ZONEINFO = Path("/usr/share/zoneinfo")
 COMPOSE_KEY_NAME = "stager.key"
+ACCOUNT_NAME = re.compile("[a-zA-Z_][a-zA-Z0-9_-]{0,30}")
+"""What systemd-sysusers creates: the strict mode of systemd's "User/Group Name Syntax"."""
 NOT_IN_COMPOSE = re.compile(r"[:$\\\x00-\x1f\x7f]| #")
 """What has a special meaning in a compose file, and so can't be part of a folder's name there."""
 
@@ -100,6 +102,9 @@ def refuse_bad_answers(answers: Answers) -> None:
                     hint="Change it there, or name another file with --config.",
                 )
     root, user, group, page = resolve_answers(answers)
+    refuse_name(user, "user")
+    refuse_name(group, "group")
+    refuse_state(answers.state, root)
     refuse_foreign(root, user, group)
     if page and not is_running():
         port = settings.page.port if settings is not None else answers.page_port
@@ -111,10 +116,48 @@ def refuse_root(root: Path) -> None:
     if not root.is_absolute():
         raise UsageError(f"{root}: name the folder from the root on, such as {ROOT}.")
     if root == Path("/") or (exists(root) and not is_dir(root)):
+        what = "is the root of all folders" if root == Path("/") else "is a file"
         raise UsageError(
-            f"{root} can't be the folder that photographers will see.",
+            f"{visible(str(root))} {what}, and can't be the folder that photographers will see.",
             hint=f"Name one that is for them alone, such as {ROOT}.",
         )
+
+
+def refuse_in_compose(root: Path) -> None:
+    """Raise UsageError for what can't be that folder for Docker. A relative one starts at the working
+    directory."""
+    root = root.absolute()
+    refuse_root(root)
+    if NOT_IN_COMPOSE.search(str(root)):
+        raise UsageError(
+            f"{visible(str(root))}: a compose file can't name this folder.",
+            hint="Name one without colon, dollar, backslash, line break and ` #`.",
+        )
+
+
+def refuse_name(name: str, what: str) -> None:
+    """Raise UsageError for the name of a "user" or "group" that doesn't exist and can't be created; an
+    existing one may be named by another rule, such as a directory server's."""
+    known = user_id(name) if what == "user" else group_id(name)
+    if known < 0 and not ACCOUNT_NAME.fullmatch(name):
+        raise UsageError(
+            f"“{visible(name)}” can't be the name of a {what}.",
+            hint="A name has up to 31 letters from a to z, digits, hyphens and underscores, and begins with a"
+            " letter.",
+        )
+
+
+def refuse_state(state: Path, root: Path) -> None:
+    """Raise UsageError for what can't be the folder of what was paid for: photographers see all of `root`."""
+    if not state.is_absolute():
+        raise UsageError(f"{state}: name the folder from the root on, such as {STATE}.")
+    if state.is_relative_to(root):
+        raise UsageError(
+            f"{state}, for what was paid for, would lie where photographers see it, in {root}.",
+            hint=f"Name a folder outside of it, such as {STATE}.",
+        )
+    if exists(state) and not is_dir(state):
+        raise UsageError(f"{state}, for what was paid for, is a file.", hint="Name a folder.")
 
 
 def refuse_foreign(root: Path, user: str, group: str) -> None:
@@ -290,12 +333,7 @@ def write_docker_files(directory: Path, root: Path, given: str) -> Iterator[str]
     steps. Raises UsageError and LocalTrouble."""
     if given:
         validate_key(given, "The API key")
-    refuse_root(root)
-    if NOT_IN_COMPOSE.search(str(root)):
-        raise UsageError(
-            f"{visible(str(root))}: a compose file can't name this folder.",
-            hint="Name one without colon, dollar, backslash, line break and ` #`.",
-        )
+    refuse_in_compose(root)
     uid, gid = container_ids()
     text = generated_text(COMPOSE, root=root, uid=uid, gid=gid, zone=time_zone())
     if not exists(root):

@@ -8,8 +8,6 @@ passwd and python3-venv (mmdebstrap makes one), which stays as it is; WHEELHOUSE
 
 from __future__ import annotations
 
-import os
-import pty
 import sys
 import tempfile
 import time
@@ -17,6 +15,7 @@ from pathlib import Path
 
 from tests.support.machine import FILE_TIMEOUT_SECONDS, NAMESPACES, SITE, SOURCE, Machine, wait_for
 from tests.support.pictures import bracket
+from tests.support.terminal import at_a_terminal
 from tests.test_readme import README, ROOT, blocks
 
 PYTHON = "/opt/python"
@@ -42,26 +41,6 @@ def sh(machine: Machine, line: str) -> str:
     offline = ("PIP_NO_INDEX=1", "PIP_FIND_LINKS=/wheelhouse", "PIP_DISABLE_PIP_VERSION_CHECK=1")
     words = ("env", "-i", "HOME=/root", PATH, *offline, "sh", "-c", f"cd {SOURCE}; exec 2>&1; {line}")
     return machine.sh(*words, seconds=FILE_TIMEOUT_SECONDS)
-
-
-def at_a_terminal(machine: Machine, command: str, answers: dict[str, str]) -> str:
-    """Run a command on a terminal and answer its questions; its output, and its exit status."""
-    words = ["nsenter", "-t", str(machine.leader), *NAMESPACES, "--", "env", "-i", PATH, "sh", "-c", command]
-    child, terminal = pty.fork()
-    if child == 0:
-        os.execvp(words[0], words)
-    shown, open_questions = "", dict(answers)
-    while True:
-        try:
-            shown += os.read(terminal, 4096).decode(errors="replace")
-        except OSError:  # it has ended
-            break
-        for question in [one for one in open_questions if one in shown and shown.endswith(": ")]:
-            time.sleep(0.2)  # until it has switched the echo off
-            os.write(terminal, f"{open_questions.pop(question)}\n".encode())
-    os.waitpid(child, 0)
-    assert not open_questions, (open_questions, shown)
-    return shown
 
 
 def first_picture(machine: Machine, folder: Path) -> None:
@@ -90,7 +69,8 @@ def main(root: Path, wheelhouse: Path) -> None:
             sh(machine, install)
             told("installed", begun)
             if way == "init":
-                shown = at_a_terminal(machine, init, ANSWERS)
+                words = ["nsenter", "-t", str(machine.leader), *NAMESPACES, "--", "env", "-i", PATH]
+                shown = at_a_terminal([*words, "sh", "-c", init], ANSWERS.items())
                 assert KEY not in shown, "the key was shown"
                 print(shown)
             else:

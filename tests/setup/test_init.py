@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,8 +19,10 @@ from hotfolder.cli.app import app
 from hotfolder.cli.init import ask_root
 from hotfolder.errors import UsageError
 from hotfolder.mounts import mount_of
-from hotfolder.setup.init import SYSTEMD_RUNTIME, refuse_foreign
+from hotfolder.setup.deployment import ROOT, STATE
+from hotfolder.setup.init import SYSTEMD_RUNTIME, refuse_foreign, refuse_name, refuse_root, refuse_state
 from hotfolder.setup.install import write_files
+from tests.support.terminal import at_a_terminal
 
 KEY = "a-key-of-some-length"
 
@@ -93,7 +98,40 @@ def test_a_folder_that_docker_would_take_for_another_is_refused(folder: Path, na
 def test_the_persons_home_may_be_typed_as_shells_know_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/somebody")
     monkeypatch.setattr("typer.prompt", lambda *_, **__: "~/photos")
-    assert ask_root(Path("/srv/photos")) == Path("/home/somebody/photos")
+    assert ask_root(Path("/srv/photos"), refuse_root) == Path("/home/somebody/photos")
+
+
+def test_a_wrong_answer_is_asked_for_again_and_costs_no_other_one(folder: Path) -> None:
+    """At a real terminal."""
+    (folder / "file").write_text("")
+    where, key = "The folder that photographers will see", "The API key"
+    answers = [(where, "/"), (where, f"{folder}/file"), (where, f"{folder}/a:b"), (where, f"{folder}/photos")]
+    shown = at_a_terminal(
+        [sys.executable, "-m", "hotfolder", "init", "--docker"], [*answers, (key, "two words"), (key, KEY)]
+    )
+    for why in ("is the root of all folders", "/file is a file", "a compose file can't", "that no key has"):
+        assert why in shown, shown
+    assert KEY not in shown and "two words" not in shown
+    assert (folder / "stager.key").read_text() == f"{KEY}\n" and (folder / "photos").is_dir()
+    assert f"{folder}/photos:/data" in (folder / "compose.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("refuse", "why"),
+    [
+        (lambda: refuse_name("no such group!", "group"), "“no such group!” can't be the name of a group."),
+        (lambda: refuse_name("1st", "user"), "“1st” can't be the name of a user."),
+        (lambda: refuse_state(Path("state"), ROOT), "state: name the folder from the root on"),
+        (lambda: refuse_state(ROOT / "state", ROOT), "would lie where photographers see it, in /srv/photos."),
+        (lambda: refuse_state(Path("/etc/passwd"), ROOT), "/etc/passwd, for what was paid for, is a file."),
+    ],
+)
+def test_what_could_not_be_made_is_refused_before_anything_is(refuse: Callable[[], None], why: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(why)):
+        refuse()
+    refuse_name("photos", "group")
+    refuse_name("root", "user")
+    refuse_state(STATE, ROOT)
 
 
 def test_nobody_to_be_asked_is_said(folder: Path) -> None:

@@ -140,6 +140,13 @@ def test_what_is_not_ours_is_refused_before_anything_is_made(machine: Machine) -
     assert "--user daemon --group daemon" in said
     said = sh(machine, f"STAGER_API_KEY='“a key”' {PROGRAM} init --yes --root /srv/new", check=False)
     assert "The API key holds characters that no key has" in said
+    for wrong, why in (
+        ("--group 'no such!'", "“no such!” can't be the name of a group."),
+        ("--user 'no such!'", "“no such!” can't be the name of a user."),
+        ("--state /srv/new/state", "would lie where photographers see it, in /srv/new."),
+        ("--state /etc/passwd", "is a file."),
+    ):
+        assert why in sh(machine, f"{PROGRAM} init --yes --root /srv/new {wrong}", check=False)
     taken = f"systemd-run {PYTHON}/bin/python3 -m http.server --bind 127.0.0.1 8480"
     machine.sh(*taken.split())
     assert wait_for(lambda: "8480" in sh(machine, "ss -ltn", check=False))
