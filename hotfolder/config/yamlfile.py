@@ -64,6 +64,9 @@ SYNTAX = {
 """Our messages, by the beginnings of PyYAML's."""
 
 NAME_IT = CommandHint("Name it with --config, or in HOTFOLDER_CONFIG; `hotfolder init` writes a first one.")
+INSTALLED = Path("/etc/hotfolder/config.yaml")
+"""The configuration that `hotfolder init` writes."""
+THE_INSTALLED = CommandHint(f"The installed one is {INSTALLED}: add `--config {INSTALLED}`.")
 
 KeyPath = tuple[str | int, ...]
 
@@ -210,7 +213,8 @@ def _read_text(path: Path) -> str:
         with path.open("rb") as stream:
             content = stream.read(LARGEST_FILE_BYTES + 1)
     except FileNotFoundError:
-        raise refuse("there is no such file; config.example.yaml shows what goes into it", NAME_IT) from None
+        hint = THE_INSTALLED if path != INSTALLED and exists(INSTALLED) else NAME_IT
+        raise refuse("there is no such file; config.example.yaml shows what goes into it", hint) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no usable file name"
         raise refuse(f"the file can't be read: {reason}") from None

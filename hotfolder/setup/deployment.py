@@ -12,10 +12,11 @@ from pathlib import Path
 from string import Template
 
 from hotfolder.config.settings import PAGE_PORT
+from hotfolder.config.yamlfile import INSTALLED
 
 USER = "hotfolder"
 ROOT = Path("/srv/photos")
-CONFIG = Path("/etc/hotfolder/config.yaml")
+CONFIG = INSTALLED
 KEY = Path("/etc/hotfolder/key")
 STATE_HOME = Path("/var/lib")
 STATE = STATE_HOME / "hotfolder"

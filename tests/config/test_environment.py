@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hotfolder.config import yamlfile
 from hotfolder.config.load import load
 from hotfolder.config.settings import Settings
 from hotfolder.config.sources import all_variables
@@ -103,6 +104,21 @@ def test_every_setting_has_a_variable_and_an_empty_one_counts_as_unset(settings_
         variables
     )
     assert len(variables) > 35
+
+
+def test_where_the_installed_file_is_is_said_when_another_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = tmp_path / "etc.yaml"
+    monkeypatch.setattr(yamlfile, "INSTALLED", installed)
+    for path, hint in ((tmp_path / "config.yaml", "hotfolder init"), (installed, "hotfolder init")):
+        with pytest.raises(ConfigurationError) as refused:
+            load(path, {})
+        assert hint in refused.value.hint
+    installed.write_text("root: .\n")
+    with pytest.raises(ConfigurationError) as refused:
+        load(tmp_path / "config.yaml", {})
+    assert "add `--config /etc/hotfolder/config.yaml`" in refused.value.hint
 
 
 def test_the_usual_file_may_be_missing_where_the_root_is_a_variable(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,6 +121,9 @@ def test_without_a_key_it_says_what_is_next_and_with_one_it_goes_on(machine: Mac
     [line] = [line.strip() for line in said.splitlines() if "systemctl daemon-reload" in line]
     sh(machine, line)
     assert machine.show(UNIT, "ActiveState") == "active"
+    said = sh(machine, f"{PROGRAM} status", check=False)
+    [words] = re.findall("add `(.+)`", said)
+    assert "hotfolder is running" in sh(machine, f"{PROGRAM} status {words}"), said
 
 
 def test_a_new_key_is_said_to_want_a_new_start(machine: Machine) -> None:
