@@ -188,6 +188,12 @@ def resolve(
         )
     if call is not None and calls is not None:
         Bill(still_to_pay(installation.settings, installation.store, job)[1]).confirm(calls)
+    if call is not None and call.state == PurchaseState.STARTED:
+        # What the person knows is of an earlier call, and freeing this one's key would pay for it twice.
+        raise UsageError(
+            "This call is just being made for another set of the same photos: its answer is still to come.",
+            hint=CommandHint("`hotfolder retry` waits for it, and uses its picture here, too."),
+        )
     if paid_result is not None:
         refuse_strange(paid_result, AllowedHosts(installation.settings.api.storage_hosts))
     elif call is not None:

@@ -20,7 +20,7 @@ from tests.support.audit import Audit
 from tests.support.crashing import at
 from tests.support.pictures import bracket
 from tests.support.sandboxledger import charges
-from tests.support.studio import ELM, MERGE, SKY, MakeStudio
+from tests.support.studio import ELM, MERGE, SKY, MakeStudio, until
 
 pytestmark = pytest.mark.long
 
@@ -303,6 +303,31 @@ async def test_a_person_who_knows_that_it_was_not_charged_lets_it_be_bought(benc
     # The sandbox did charge: a person's error costs money, and nothing else can cause that.
     assert (bench.shop.bought(MERGE), bench.shop.bought(SKY)) == (1, 2)
     assert bench.studio.states() == ["done"]
+    assert Audit(bench.studio, ()).disagreements == []
+
+
+@pytest.mark.both_stores
+async def test_what_is_just_being_bought_for_another_set_of_the_same_photos_can_not_be_resolved(
+    make_bench: MakeBench,
+) -> None:
+    """What the person knows is of the call before. Its key would be free while the call is in flight, and
+    with its answer lost the other set would buy it again."""
+    bench = make_bench(api={"paid_timeout_seconds": 3.0})
+    bench.shop.goes_wrong(LOST_SKY)
+    photos = await bench.drop_and_run("front__sky-blue")
+    await bench.drop_and_run("back__sky-blue", photos)
+    bench.shop.goes_wrong({"endpoint": "sky", "fault": "hang", "when": 1})
+    jobs = {job["room"]: job["job"] for job in bench.studio.status()["jobs"]}
+    async with bench.working():
+        bench.studio.by_hand(actions.resolve, jobs["front"], paid_result=None)
+        await until(lambda: bench.shop.bought(SKY) == 2)
+        for told in (None, "https://127.0.0.2/picture.png"):
+            with pytest.raises(UsageError, match="just being made for another set") as refused:
+                bench.studio.by_hand(actions.resolve, jobs["back"], paid_result=told)
+            assert "`hotfolder retry` waits for it" in refused.value.hint
+        await bench.studio.comes_to("needs_attention", "needs_attention")
+    await bench.until_idle()
+    assert (bench.shop.bought(MERGE), bench.shop.bought(SKY)) == (1, 2)  # the first, as the person has said
     assert Audit(bench.studio, ()).disagreements == []
 
 
