@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hotfolder.config.load import load
 from hotfolder.config.settings import Settings
-from hotfolder.daemon.folders import has_less, holder_of, places_of
+from hotfolder.daemon.folders import has_less, holder_of, is_read_only, places_of
 from hotfolder.daemon.records import store_of
 from hotfolder.errors import CommandHint, HotfolderError, Unknown, UsageError
 from hotfolder.inbox.guard import confirm_inbox
@@ -77,9 +77,11 @@ def reading_existing(settings: Settings) -> AbstractContextManager[Store]:
 
 def overview_in(state: Path, store: Store) -> Overview:
     """The overview of all sets by the store; `missing` also has a notice where the disk of `state` has no
-    room for it, when a daemon can't say so."""
+    room for it, or became read-only after an error, when a daemon can't say so."""
     seen = overview(store, pid=holder_of(state))
-    if has_less(state, STORE_BYTES):
+    if is_read_only(state):
+        seen = replace(seen, missing={**seen.missing, "state": TROUBLES[errno.EROFS][0]})
+    elif has_less(state, STORE_BYTES):
         seen = replace(seen, missing={**seen.missing, "state": TROUBLES[errno.ENOSPC][0]})
     return seen
 

@@ -280,3 +280,10 @@ def has_less(folder: Path, least_bytes: int) -> bool:
     with suppress(OSError, FileTimeout):
         return call_within(folder, partial(free_bytes, folder)) < least_bytes
     return False
+
+
+def is_read_only(folder: Path) -> bool:
+    """Whether the disk of `folder` is mounted read-only; False where it can't be queried."""
+    with suppress(OSError, FileTimeout):
+        return bool(call_within(folder, partial(os.statvfs, folder)).f_flag & os.ST_RDONLY)
+    return False

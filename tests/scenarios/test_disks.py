@@ -127,19 +127,27 @@ def test_a_full_disk_is_waited_out_and_nothing_is_written_by_halves(
 
 
 @needs_mounts
-def test_status_says_that_the_disk_of_the_store_is_full(bench: Bench) -> None:
-    """Otherwise it would say nothing about sets dropped since."""
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ("mount -t tmpfs -o size=400k tmpfs $STATE; dd if=/dev/zero of=$STATE/filler", "the disk is full"),
+        ("mount --bind $STATE $STATE; mount -o remount,bind,ro $STATE", "the disk is read-only"),
+    ],
+    ids=["full", "read-only"],
+)
+def test_status_says_why_nothing_can_be_put_into_the_store(bench: Bench, script: str, why: str) -> None:
+    """Otherwise it would say nothing about sets dropped since: the daemon has no place to tell it."""
     bench.studio.state.mkdir()
-    full = 'mount -t tmpfs -o size=400k tmpfs $STATE; dd if=/dev/zero of=$STATE/filler 2>/dev/null; exec "$@"'
     environ = {**environment(None), "STATE": str(bench.studio.state)}
 
     def said(*options: str) -> str:
-        command = [*NAMESPACE, "sh", "-c", full, "sh", *bench.studio.command("status", *options)]
+        status = bench.studio.command("status", *options)
+        command = [*NAMESPACE, "sh", "-c", f'{{ {script}; }} 2>/dev/null; exec "$@"', "sh", *status]
         return subprocess.run(command, env=environ, check=True, capture_output=True, text=True).stdout
 
     told = " ".join(said().split())
-    assert "No sets are recorded." in told and "Nothing can be put into state: the disk is full." in told
-    assert json.loads(said("--json"))["folders"] == {"state": {"degraded": "the disk is full"}}
+    assert "No sets are recorded." in told and f"Nothing can be put into state: {why}." in told
+    assert json.loads(said("--json"))["folders"] == {"state": {"degraded": why}}
 
 
 @needs_mounts
