@@ -13,7 +13,7 @@ from typing import Literal
 from hotfolder.config.settings import Settings
 from hotfolder.control.access import changing
 from hotfolder.control.lookup import OpenPicture, content_of, open_picture, picture_id, placed_in
-from hotfolder.control.opening import Installation, now, places_in_use, reading, reading_existing
+from hotfolder.control.opening import Installation, now, overview_in, places_in_use, reading, reading_existing
 from hotfolder.control.rooms import known_project
 from hotfolder.daemon.galleries import remake
 from hotfolder.daemon.service import result_limits
@@ -105,7 +105,9 @@ def delivered_of(installation: Installation, project: str) -> list[Delivered]:
 def sharing(settings: Settings, known: str) -> ProjectLinks:
     """Links and shareable pictures of the project with that id. Raises Unknown, StoreError, LocalTrouble."""
     with reading_existing(settings) as store:
-        inbox, project = known_project(store, known)
+        # A project whose sets all still wait has no job, but its page, which leads here.
+        lines = overview_in(settings.state_folder, store).lines
+        inbox, project = known_project(store, known, lines)
         jobs = delivered_from(store, inbox, project)
         links = tuple(access.share_links(store, inbox, project))
         places = places_in_use(settings, store)

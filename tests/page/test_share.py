@@ -19,7 +19,7 @@ from hotfolder.jobs.access import share as share_for
 from hotfolder.jobs.gallery import delivered
 from tests.support.pageprocess import Answer, PageProcess, page_process, set_password
 from tests.support.pictures import bracket
-from tests.support.studio import Shop, Studio
+from tests.support.studio import MakeStudio, Shop, Studio
 
 pytestmark = pytest.mark.long
 
@@ -105,6 +105,17 @@ def test_a_link_leads_to_however_many_pictures_are_chosen(shared: Shared) -> Non
         f"/project/{shared.project}/share", [("days", "7"), *others, ("picture", shared.id_of("hall.jpg"))]
     )
     assert answer.status == 200 and "/share/" in answer.text and "2 pictures, open" in answer.text
+
+
+def test_a_project_whose_sets_all_wait_has_nothing_to_share_yet(at_work: MakeStudio) -> None:
+    studio = at_work(routes=[{"name": "all", "match": {"room": "*"}, "group": "review"}])
+    studio.drop(ELM, "kitchen", bracket())
+    studio.wait_until(lambda status: any(job["held"] for job in status["jobs"]))
+    sharing = f"/project/{project_id('inbox', ELM)}/share"
+    with page_process(studio) as page:
+        assert sharing in page.get(sharing.removesuffix("/share")).text
+        answer = page.get(sharing)
+        assert answer.status == 200 and "Nothing of this project has been delivered yet." in answer.text
 
 
 def test_a_form_that_is_older_than_its_pictures_makes_no_link_to_the_rest(shared: Shared) -> None:

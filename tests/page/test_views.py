@@ -486,6 +486,18 @@ async def test_a_set_whose_originals_are_gone_offers_nothing_that_needs_them(mak
             assert refused.status == 409 and f"of its project named {folder}." in html.unescape(refused.text)
 
 
+async def test_a_failed_set_that_was_made_since_asks_for_nothing_more(
+    studio: Studio, shop: Shop, page: PageProcess
+) -> None:
+    await studio.drop_and_run(ELM, "front__sky-purple", bracket())
+    [card] = cards(studio)
+    assert card.hint and card.hint in set_page(page, card)
+    assert went_to(page.post(f"/set/{card.job}/another", {"tag": "sky-blue"})).endswith("told=retry")
+    await studio.until_idle(shop.access())
+    told = set_page(page, card)
+    assert card.reason in told and card.hint not in told
+
+
 async def test_another_tag_is_one_that_is_offered(studio: Studio, page: PageProcess) -> None:
     """`again` isn't offered, since its price is that of everything."""
     another = f"/set/{(await finished(studio, 'DSC 7')).job}/another"
