@@ -21,7 +21,7 @@ from hotfolder.control.explain import (
     look,
 )
 from hotfolder.control.lookup import PhotoPlace, all_places, folders_in, nothing_waits_error, place_named
-from hotfolder.control.opening import reading
+from hotfolder.control.opening import overview_in, reading
 from hotfolder.display import with_hint
 from hotfolder.errors import BadJob, UsageError
 from hotfolder.inbox.approvals import combine_sets, read_ready, write_ready
@@ -35,6 +35,7 @@ from hotfolder.rules.grouping.results import Grouping
 from hotfolder.rules.holds import REVIEW, REVIEW_REASON, WaitReason, join_reasons
 from hotfolder.rules.sets import MOST_PHOTOS, Photo
 from hotfolder.rules.shoots import group_shoot
+from hotfolder.telemetry.overview import Overview
 
 NOTHING = Bill()
 CHANGED = "The photos that wait here have changed since you looked at them."
@@ -197,6 +198,7 @@ class HeldView:
     explained: Explained
     why: WaitReason
     sets: tuple[ExplainedSet, ...]
+    seen: Overview
     aside: tuple[tuple[SeenPhoto, str], ...] = ()
 
     @property
@@ -296,7 +298,8 @@ class Viewer(Explainer):
         kept_out = explained.shoot.kept_out
         photos = self.shown([named[name] for name in kept_out if name in named])
         aside = tuple((photo, kept_out[photo.name]) for photo in photos)
-        return HeldView(explained, self._why(explained), tuple(sets), aside)
+        seen = overview_in(self.settings.state_folder, self.store)
+        return HeldView(explained, self._why(explained), tuple(sets), seen, aside)
 
     def _why(self, explained: Explained) -> WaitReason:
         """Why the folder is held; for a shoot only reasons about the whole: its sets have their own. The

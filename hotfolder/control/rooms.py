@@ -38,7 +38,7 @@ from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.sets import ev_above_middle
 from hotfolder.telemetry.history import JobHistory
 from hotfolder.telemetry.history import history as history_of
-from hotfolder.telemetry.overview import Line, line_of
+from hotfolder.telemetry.overview import Line, Overview, line_of
 
 ROOMS_A_PAGE = 100
 """How many sets of a project are shown at once: a page with 1,000 takes browser and server seconds, and its
@@ -76,6 +76,7 @@ class ProjectView:
     renditions: tuple[str, ...]
     priority: str
     unfinished: int
+    seen: Overview
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ class SetView:
     left: tuple[str, ...]
     anew: tuple[str, ...]
     generation: int
+    seen: Overview
     question: Purchase | None = None
     receipt: Receipt | None = None
     receipt_changed: bool = False
@@ -163,6 +165,7 @@ def project_view(settings: Settings, known: str, page: int = 1) -> ProjectView:
         renditions=tuple(sorted({one.rendition for all_ in pictures.values() for one in all_} - {""})),
         priority=priority,
         unfinished=sum(State(job.state) in ACTIVE for job in jobs),
+        seen=seen,
     )
 
 
@@ -226,6 +229,7 @@ def set_view(settings: Settings, job_id: str) -> SetView:
         left=left,
         anew=made_of.paid_kinds(),
         generation=generation,
+        seen=seen,
         question=question,
         receipt=receipt,
         receipt_changed=changed,

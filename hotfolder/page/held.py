@@ -157,7 +157,8 @@ async def reading_progress(request: Request, place: PhotoPlace) -> Response:
 
 def review_page(request: Request, view: HeldView, *, refused: str = "", status: int = 200) -> Response:
     template = "held_room.html" if view.place.folder else "held.html"
-    return render(request, template, status=400 if refused else status, view=view, refused=refused)
+    status = 400 if refused else status
+    return render(request, template, status=status, view=view, seen=view.seen, refused=refused)
 
 
 async def preview(request: Request) -> Response:

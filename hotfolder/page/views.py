@@ -17,6 +17,7 @@ from hotfolder.page.site import parse_number, settings_of, site_of
 from hotfolder.page.templating import VARY, all_picked, query_control, render, request_language
 from hotfolder.page.zipping import TooMuchForZip, zip_of, zip_response
 from hotfolder.rules.kinds import FAMILIES
+from hotfolder.telemetry.overview import Overview
 from hotfolder.words import word
 
 MOST_PROJECTS = 12
@@ -44,26 +45,31 @@ async def now_page(request: Request, stamp: str) -> HTMLResponse:
     seen = await query_control(request, board)
     shown = [one for one in seen.projects if one.rank < FINISHED]
     finished = [one for one in seen.projects if one.rank == FINISHED]
-    error = site_of(request).on_disk.current().error or seen.seen.settings_error
     return render(
         request,
         "now.html",
         stamp=stamp,
         board=seen,
+        seen=with_settings_error(request, seen.seen),
         projects=[*shown, *finished[:MOST_PROJECTS]],
         older=len(finished) > MOST_PROJECTS,
         most_notices=MOST_NOTICES,
         # A set that a person cancelled needs no attention.
         attention=len(seen.seen.needing_person) + sum(not one.cancelled_by for one in seen.seen.failed),
-        conditions=list(replace(seen.seen, settings_error=error).conditions()),
     )
+
+
+def with_settings_error(request: Request, seen: Overview) -> Overview:
+    """The overview with the error of the edited settings, which a daemon that doesn't run can't tell."""
+    return replace(seen, settings_error=site_of(request).on_disk.current().error or seen.settings_error)
 
 
 async def project(request: Request) -> Response:
     stamp = await site_of(request).live.stamp()
     number = parse_number(request.query_params.get("page", "")) or 1
     view = await query_control(request, project_view, request.path_params["known"], number)
-    return render(request, "project.html", stamp=stamp, view=view, picked=all_picked(request))
+    seen = with_settings_error(request, view.seen)
+    return render(request, "project.html", stamp=stamp, view=view, seen=seen, picked=all_picked(request))
 
 
 async def projects(request: Request) -> Response:
@@ -95,8 +101,17 @@ async def room(request: Request) -> Response:
         card.frames, request.query_params.get("before"), request.query_params.get("after")
     )
     newer = next((one for one in view.others if one.created_at > card.created_at), None)
+    seen = with_settings_error(request, view.seen)
     return render(
-        request, "set.html", stamp=stamp, view=view, card=card, before=before, after=after, newer=newer
+        request,
+        "set.html",
+        stamp=stamp,
+        view=view,
+        seen=seen,
+        card=card,
+        before=before,
+        after=after,
+        newer=newer,
     )
 
 

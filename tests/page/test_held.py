@@ -133,6 +133,22 @@ def test_one_set_is_approved_after_a_frame_moved_and_exactly_its_calls_are_paid(
     assert told == ["−4", "−2", "0", "0", "+2", "+4"]
 
 
+def test_what_is_approved_while_nothing_runs_or_is_paid_for_is_said_to_wait(
+    studio: Studio, page: PageProcess
+) -> None:
+    """By each page that an approval may lead to."""
+    shoot_waits(studio)
+    studio.call("pause")
+    some = Form(page.read(f"/held/{SHOOT}"))
+    after = some.post(page, some.buttons["Approve this set"])
+    assert "Approved. It begins in a moment." in after.text and "No paid calls are made" in after.text
+    studio.runs[-1].stop()
+    every = Form(page.read(f"/held/{SHOOT}"))
+    went_on = every.post(page, every.buttons["Approve all"]).headers["location"]
+    told = html.unescape(page.read(went_on).text)
+    assert "Approved. It begins in a moment." in told and "hotfolder isn't running" in told
+
+
 def test_what_no_page_of_ours_posts_approves_nothing(studio: Studio, shop: Shop, page: PageProcess) -> None:
     _, sets = shoot_waits(studio)
     shown = Form(page.read(f"/held/{SHOOT}"))
