@@ -21,7 +21,7 @@ from hotfolder.control.lookup import PhotoPlace, folder_choices, inboxes_away
 from hotfolder.errors import UsageError
 from hotfolder.page.actions import Action
 from hotfolder.page.security import MOST_FIELDS, fields_of
-from hotfolder.page.site import confirm_terms, parse_number, settings_of, site_of
+from hotfolder.page.site import confirm_terms, parse_number, settings_of, site_of, with_settings_error
 from hotfolder.page.templating import render, request_language
 from hotfolder.rules.foldernames import free_name
 from hotfolder.words import word
@@ -158,7 +158,8 @@ async def reading_progress(request: Request, place: PhotoPlace) -> Response:
 def review_page(request: Request, view: HeldView, *, refused: str = "", status: int = 200) -> Response:
     template = "held_room.html" if view.place.folder else "held.html"
     status = 400 if refused else status
-    return render(request, template, status=status, view=view, seen=view.seen, refused=refused)
+    seen = with_settings_error(request, view.seen)
+    return render(request, template, status=status, view=view, seen=seen, refused=refused)
 
 
 async def preview(request: Request) -> Response:

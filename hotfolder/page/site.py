@@ -9,7 +9,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv6Address, ip_address, ip_network
 from pathlib import Path
 from threading import Lock
@@ -27,6 +27,7 @@ from hotfolder.display import visible_lines
 from hotfolder.errors import ConfigurationError, UsageError
 from hotfolder.page.live import Live
 from hotfolder.page.reading import PhotoReader, Thumbnails
+from hotfolder.telemetry.overview import Overview
 
 ADDRESS_TRIES, ADDRESS_REFILL_SECONDS = 5, 30.0
 ALL_TRIES, ALL_REFILL_SECONDS = 60, 5.0
@@ -236,6 +237,11 @@ def settings_of(request: Request) -> Settings:
         request.state.settings = site_of(request).on_disk.current().settings
     settings: Settings = request.state.settings
     return settings
+
+
+def with_settings_error(request: Request, seen: Overview) -> Overview:
+    """The overview with the error of the edited settings, which a daemon that doesn't run can't tell."""
+    return replace(seen, settings_error=site_of(request).on_disk.current().error or seen.settings_error)
 
 
 def terms_of(request: Request) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -13,11 +12,10 @@ from starlette.routing import Route
 from hotfolder.control.board import FINISHED, Frame, board
 from hotfolder.control.offers import offer, tags_for
 from hotfolder.control.rooms import all_projects, project_view, set_view
-from hotfolder.page.site import parse_number, settings_of, site_of
+from hotfolder.page.site import parse_number, settings_of, site_of, with_settings_error
 from hotfolder.page.templating import VARY, all_picked, query_control, render, request_language
 from hotfolder.page.zipping import TooMuchForZip, zip_of, zip_response
 from hotfolder.rules.kinds import FAMILIES
-from hotfolder.telemetry.overview import Overview
 from hotfolder.words import word
 
 MOST_PROJECTS = 12
@@ -57,11 +55,6 @@ async def now_page(request: Request, stamp: str) -> HTMLResponse:
         # A set that a person cancelled needs no attention.
         attention=len(seen.seen.needing_person) + sum(not one.cancelled_by for one in seen.seen.failed),
     )
-
-
-def with_settings_error(request: Request, seen: Overview) -> Overview:
-    """The overview with the error of the edited settings, which a daemon that doesn't run can't tell."""
-    return replace(seen, settings_error=site_of(request).on_disk.current().error or seen.settings_error)
 
 
 async def project(request: Request) -> Response:

@@ -359,6 +359,16 @@ def test_a_room_that_waits_is_approved_as_it_is(studio: Studio, shop: Shop, page
     assert shop.bought() == 2
 
 
+def test_a_room_that_waits_while_nothing_runs_says_so_and_what_is_wrong_with_the_settings(
+    studio: Studio, page: PageProcess
+) -> None:
+    waits(studio, bracket(), "kitchen")
+    studio.runs[-1].stop()
+    studio.config.write_text(studio.config.read_text() + "nonsense: 1\n")
+    told = html.unescape(page.read(f"/held/{KITCHEN}").text)
+    assert "hotfolder isn't running" in told and "nonsense" in told
+
+
 def test_a_room_of_several_sets_that_waits_is_approved_with_all_of_them(
     studio: Studio, shop: Shop, page: PageProcess
 ) -> None:
@@ -456,7 +466,7 @@ def test_of_a_room_that_is_being_made_only_what_came_late_is_shown_and_bought(
     studio: Studio, shop: Shop, page: PageProcess
 ) -> None:
     studio.edit(routes=[])
-    shop.goes_wrong({"endpoint": "enhance", "fault": "hang", "seconds": 8})
+    shop.goes_wrong({"endpoint": "enhance", "fault": "hang", "seconds": 15})
     studio.drop(ELM, "kitchen", bracket())
     studio.wait_for_states("merging")
     late = {f"late-{name}": content for name, content in bracket(2).items()}
