@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from hotfolder.control.explain import Bill
@@ -201,10 +200,10 @@ def resolve(
     returning.gather()
 
     def record_outcome() -> None:
-        if call is not None and paid_result is None:
-            record_not_charged(ledger, call)
-        elif call is not None and paid_result is not None:
-            record_result_url(ledger, call, paid_result, now())
+        if call is not None and not record_word(ledger, call, paid_result):
+            raise UsageError(
+                "How this call ended has become known meanwhile.", hint="Say the same again, to see how."
+            )
 
     returning.arrive(record_outcome)
     return PutBack(returning.count, returning.target, call.operation if call is not None else "")
@@ -255,23 +254,19 @@ def refuse_strange(url: str, hosts: AllowedHosts) -> None:
         raise UsageError(error.message, hint=error.hint) from None
 
 
-def record_not_charged(ledger: Ledger, call: Purchase) -> None:
-    """Record that a call was not charged, which frees its key. Raises UsageError where its state changed."""
-    if not ledger.conclude(call, PurchaseState.NOT_EXECUTED, "not charged", PurchaseOutcome.RESOLVED):
-        raise UsageError(
-            "How this call ended has become known meanwhile.", hint="Say the same again, to see how."
-        )
-
-
-def record_result_url(ledger: Ledger, call: Purchase, url: str, at: datetime) -> None:
-    """Record that a call was charged and its picture is at `url`, as an answer of the API would tell."""
+def record_word(ledger: Ledger, call: Purchase, paid_result: str | None) -> bool:
+    """Record a person's word: that a call was not charged, which frees its key; or that it was and its
+    picture is at the URL `paid_result`, as an answer of the API would tell. False where its state has
+    changed."""
+    if paid_result is None:
+        return ledger.conclude(call, PurchaseState.NOT_EXECUTED, "not charged", PurchaseOutcome.RESOLVED)
     if call.operation == "merge":
-        body: dict[str, object] = {"status": "completed", "imageUrl": url}
+        body: dict[str, object] = {"status": "completed", "imageUrl": paid_result}
     else:
-        picture = {"id": "resolved", "imageUrl": url, "width": 1, "height": 1}
+        picture = {"id": "resolved", "imageUrl": paid_result, "width": 1, "height": 1}
         body = {"success": True, "data": [picture]}
-    answer = Answer(200, json.dumps(body))
-    ledger.resolve(call.id, answer.as_json(), "a person named its result", at)
+    answer = Answer(200, json.dumps(body)).as_json()
+    return ledger.resolve(call, answer, "a person named its result", now())
 
 
 def give_up(installation: Installation, job_id: str) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, inspect, text
-from sqlalchemy.exc import DatabaseError, IntegrityError, InternalError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError, InternalError, NoResultFound, OperationalError
 from sqlalchemy.orm import sessionmaker
 from sqlmodel import Session
 
@@ -168,9 +168,12 @@ def newer_release(connection: Connection) -> str:
 @contextmanager
 def store_trouble() -> Iterator[None]:
     """Translate errors of the database: LocalTrouble for what it can't do now, as when its disk is full, and
-    StoreAway for a server. A wrong statement or a broken constraint, a defect, passes unchanged."""
+    StoreAway for a server; LocalTrouble, too, for a row that must be there and isn't. A wrong statement or a
+    broken constraint, a defect, passes unchanged."""
     try:
         yield
+    except NoResultFound:
+        raise older_copy() from None
     except MemoryError:
         raise cant_write("there is not enough memory") from None
     except (OperationalError, InternalError) as error:
@@ -180,6 +183,13 @@ def store_trouble() -> Iterator[None]:
         if type(error) is not DatabaseError:
             raise  # a wrong statement, or a broken constraint: a defect of ours
         raise LocalTrouble(f"the job store can't be read: {error.orig}", hint=CHECK_DISK) from None
+
+
+def older_copy() -> LocalTrouble:
+    return LocalTrouble(
+        "the job store has lost what was written to it: an older copy may have taken its place",
+        hint="Restart hotfolder: it takes what was paid for from its journal.",
+    )
 
 
 def _first(error: BaseException) -> BaseException:

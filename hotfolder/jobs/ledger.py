@@ -68,6 +68,8 @@ class Ledger:
         self.store = store
         self.session = store.session
         self.journal = journal
+        self._newest = ""
+        """The uid of the last purchase that is known to be in the database; "" for none."""
 
     def purchase_for(self, key: str) -> Purchase | None:
         """The purchase that holds `key`; None where none does."""
@@ -101,6 +103,8 @@ class Ledger:
                     self.store.leases.refuse_purchase(session, intent.inbox)
                 if self.store.machine:  # a day is the same day for all of them, whatever their clocks say
                     at = intent.started_at = database_now(session)
+                if self._newest:  # an older copy of the database doesn't know what is paid for
+                    session.exec(select(Purchase.id).where(Purchase.uid == self._newest)).one()
                 refuse_cancelled(session, intent.job_id)
                 refuse_unless_allowed(session, intent, budgets or {}, at)
                 session.add(intent)
@@ -108,6 +112,7 @@ class Ledger:
                 session.exec(update(Job).where(col(Job.id) == intent.job_id).values(reason="", hint=""))
         except IntegrityError:
             raise IllegalMove(f"{intent.key} is held: it must not be bought again") from None
+        self._newest = intent.uid
         self._append_to_journal(intent)
         return intent.id
 
@@ -155,20 +160,21 @@ class Ledger:
 
         After three unknown outcomes in a row all paid calls are paused, until a person has looked.
         """
-        since = set(PurchaseState) - {call.state}
-        moved = self._move(call.id, state, unless_in=since, note=note, outcome=outcome or "")
-        self._append_to_journal(moved)
+        moved = self._settle(call, state, note=note, outcome=outcome or "")
         return moved.state == state
 
-    def resolve(self, number: int, answer: str, note: str, at: datetime) -> None:
-        """Record the answer that a person has found for a purchase with an unknown outcome."""
-        found: dict[str, Any] = {
-            "answer": answer,
-            "answered_at": at,
-            "note": note,
-            "outcome": PurchaseOutcome.RESOLVED,
-        }
-        self._append_to_journal(self._move(number, PurchaseState.ANSWERED, **found))
+    def resolve(self, call: Purchase, answer: str, note: str, at: datetime) -> bool:
+        """Record the answer that a person has found for a purchase with an unknown outcome. A
+        compare-and-set, as `conclude`."""
+        resolved = PurchaseOutcome.RESOLVED
+        known = {"answer": answer, "answered_at": at, "note": note, "outcome": resolved}
+        return self._settle(call, PurchaseState.ANSWERED, **known).answer == answer
+
+    def _settle(self, call: Purchase, state: PurchaseState, **changes: Any) -> Purchase:
+        """Move a purchase that is still in the state that `call` was read in; returns it as it is now."""
+        moved = self._move(call.id, state, unless_in=set(PurchaseState) - {call.state}, **changes)
+        self._append_to_journal(moved)
+        return moved
 
     def adopt(self, purchase: Purchase) -> None:
         """Record a purchase that only its receipt knew. Idempotent."""
@@ -233,8 +239,10 @@ class Ledger:
         restored = sum(self._restore(one) for one in (self.journal.read(lost) if lost else ()))
         if restored:
             logger.warning("ledger_restored_from_file", calls=restored)
+        if lost:  # one in conflict is recorded, too, and not counted
             known = self._journal_states()
         self.append_again([uid for uid, how in known.items() if written.get(uid) != how])
+        self._newest = next(reversed(known), "")
         return restored
 
     def _restore(self, written: Entry) -> bool:

@@ -30,6 +30,7 @@ from hotfolder.jobs.breaker import API, LONGEST_SECONDS, retry_seconds
 from hotfolder.jobs.budget import NotAllowed, own_budget_in
 from hotfolder.jobs.commands import Priority, cancellation
 from hotfolder.jobs.context import JobContext, place_of
+from hotfolder.jobs.database import older_copy
 from hotfolder.jobs.model import SANDBOX, Job, NewJob
 from hotfolder.jobs.previous import dragged_back
 from hotfolder.jobs.queries import open_commands
@@ -356,8 +357,8 @@ class Worker:
                     # A defect of ours must not stop the other jobs, nor be retried in a tight loop.
                     logger.exception("job_crashed")
                     self.crashed.add(job.id)
-                    await self._note_defect(one.job)
                     self._jobs.pop(job.id, None)
+                    await self._note_defect(one.job)
             finally:
                 one.task = None
                 self._work.set()
@@ -424,7 +425,8 @@ class Worker:
         """The job read again, since a cancelled step may have changed it. Raises LocalTrouble, and LeaseLost
         where it has ended and another machine may have ended it."""
         stored = await self.context.store_thread(self.context.store.job, job.id)
-        assert stored is not None
+        if stored is None:
+            raise older_copy()
         if stored.state not in ACTIVE:
             await self.context.store_thread(self.context.places.confirm_ours, job.inbox)
         return stored

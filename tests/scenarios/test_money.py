@@ -6,7 +6,10 @@ import asyncio
 import json
 import shutil
 import signal
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -273,6 +276,20 @@ async def test_a_wrong_address_that_a_person_named_is_not_said_to_be_the_apis_an
     assert "--paid-result names another address" in refused.value.hint
 
 
+@pytest.mark.both_stores
+async def test_of_two_people_who_speak_of_one_call_at_once_the_second_changes_nothing(bench: Bench) -> None:
+    job = await sky_in_doubt(bench)
+    address = bench.shop.result_address(charges(bench.shop.data, SKY)[-1].ids["image"])
+    with opened(bench.studio.config) as slower:
+        ledger = slower.store.ledger
+        [read] = [call for call in ledger.of_job(job) if call.operation == "sky"]
+        bench.studio.by_hand(actions.resolve, job, paid_result=None)
+        await bench.until_idle()
+        assert not actions.record_word(ledger, read, address)
+        assert [call.state for call in ledger.of_job(job) if call.id == read.id] == ["not_executed"]
+    assert bench.studio.states() == ["done"] and Audit(bench.studio, ()).disagreements == []
+
+
 @pytest.mark.parametrize("missing", [0, 1])
 async def test_of_two_pictures_in_one_answer_the_one_that_can_be_had_is_delivered_and_the_other_told(
     bench: Bench, missing: int
@@ -286,7 +303,7 @@ async def test_of_two_pictures_in_one_answer_the_one_that_can_be_had_is_delivere
         [call] = [call for call in installation.store.ledger.of_job(job) if call.operation == "sky"]
         assert call.id is not None
         answer = Answer(200, json.dumps({"success": True, "data": images})).as_json()
-        installation.store.ledger.resolve(call.id, answer, "as the API may answer", datetime.now(UTC))
+        installation.store.ledger.resolve(call, answer, "as the API may answer", datetime.now(UTC))
     bench.studio.by_hand(actions.retry, job, pay_again=False)
     await bench.until_idle()
     audit = bench.check("needs_attention", "superseded", paid=2)
@@ -372,6 +389,32 @@ async def test_a_store_that_was_restored_from_yesterday_pays_nothing_again(bench
     assert bench.studio.states() == ["done", "done"]
     assert Audit(bench.studio, ()).disagreements == []
     assert len(list((bench.studio.done / ELM / "originals").glob("living-room*"))) == 2
+
+
+@pytest.mark.sqlite_alone
+async def test_a_store_that_an_older_copy_replaces_while_it_runs_buys_nothing_until_the_restart(
+    bench: Bench,
+) -> None:
+    store, yesterday = bench.studio.state / "jobs.sqlite", bench.studio.root / "yesterday.sqlite"
+
+    def copied(source: Path, target: Path) -> None:
+        with closing(sqlite3.connect(source)) as read, closing(sqlite3.connect(target)) as written:
+            read.backup(written)
+
+    async with bench.working():
+        bench.drop("hall")
+        await bench.studio.comes_to("done")
+        copied(store, yesterday)
+        photos = dict(bench.drop())
+        await bench.studio.comes_to("done", "done")
+        copied(yesterday, store)
+        bench.drop(ROOM, photos)
+        why = "an older copy may have taken its place"
+        await bench.studio.comes_to_say(lambda status: any(why in job["reason"] for job in status["jobs"]))
+    assert not bench.events("job_crashed")
+    await bench.until_idle()
+    assert bench.shop.bought() == 3 and bench.studio.states() == ["done", "done"]
+    assert Audit(bench.studio, ()).disagreements == []
 
 
 @pytest.mark.sqlite_alone

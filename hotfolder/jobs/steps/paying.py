@@ -69,7 +69,8 @@ async def pay(
     except OutcomeUnknown as error:
         logger.warning("paid_answer_lost", operation=call.operation, reason=error.message)
         known = await context.store_thread(context.ledger.purchase_for, call.key)
-        assert known is not None
+        if known is None:  # a person has just said that it was not charged
+            raise just_known(call.operation) from None
         return known
 
 
@@ -176,9 +177,13 @@ async def give_up(context: JobContext, call: Purchase, why: str) -> NoReturn:
     if not call.given_up and not await context.store_thread(
         context.ledger.conclude, call, PurchaseState.UNKNOWN, reason, outcome
     ):
-        why = f"how {PAID_KINDS[call.operation]} ended has just become known"
-        raise LocalTrouble(why, hint="It goes on by itself.")
+        raise just_known(call.operation)
     raise OutcomeUnknown(unknown_outcome_text(call.operation, reason), hint=ASK_BEFORE)
+
+
+def just_known(operation: str) -> LocalTrouble:
+    why = f"how {PAID_KINDS[operation]} ended has just become known"
+    return LocalTrouble(why, hint="It goes on by itself.")
 
 
 def unknown_outcome_text(operation: str, why: str) -> str:
