@@ -15,17 +15,19 @@ from hotfolder.config.load import load
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.folders import has_less, holder_of, is_read_only, places_of
 from hotfolder.daemon.records import store_of
-from hotfolder.errors import CommandHint, HotfolderError, Unknown, UsageError
+from hotfolder.errors import CommandHint, HotfolderError, StoreError, Unknown, UsageError
 from hotfolder.inbox.guard import confirm_inbox
 from hotfolder.jobs.context import Places, with_former_archives
 from hotfolder.jobs.database import empty_store, open_store, read_store, store_trouble
 from hotfolder.jobs.journal import FILE_NAME as JOURNAL_FILE
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.leases import known_machine
+from hotfolder.jobs.sqlite import FILE_NAME as STORE_FILE
 from hotfolder.jobs.sqlite import refuse_other_users
 from hotfolder.jobs.store import Store
 from hotfolder.newfiles import set_temporaries_owner
 from hotfolder.outbox.faults import TROUBLES
+from hotfolder.paths import exists
 from hotfolder.telemetry.notifier import addresses_of
 from hotfolder.telemetry.overview import Overview, overview
 
@@ -53,8 +55,15 @@ class Installation:
 @contextmanager
 def reading(settings: Settings, otherwise: HotfolderError | None = None) -> Iterator[Store]:
     """The store, opened read-only. Where nothing has run yet, raises `otherwise`, or without one yields an
-    empty store. Raises StoreError and LocalTrouble."""
-    database = read_store(store_of(settings))
+    empty store. Raises StoreError, also where the store is gone and its journal isn't, and LocalTrouble."""
+    place = store_of(settings)
+    database = read_store(place)
+    if database is None and isinstance(place, Path) and exists(place / JOURNAL_FILE):
+        raise StoreError(
+            f"the job store {place / STORE_FILE} is gone, or empty",
+            hint="Restore it from a backup, and restart hotfolder. Without one, too, a restart takes what was"
+            " paid for from the journal beside it, but knows nothing else of the sets.",
+        )
     if database is None and otherwise is not None:
         raise otherwise
     database = database or empty_store()

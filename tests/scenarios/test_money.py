@@ -421,6 +421,8 @@ async def test_a_store_that_an_older_copy_replaces_while_it_runs_buys_nothing_un
 async def test_a_store_that_was_lost_pays_nothing_again(bench: Bench) -> None:
     photos = await bench.drop_and_run()
     (bench.studio.state / "jobs.sqlite").unlink()
+    told = await asyncio.to_thread(bench.studio.call, "status")
+    assert told.returncode == 2 and "jobs.sqlite is gone" in told.stderr and "the journal" in told.stderr
     await bench.drop_and_run(ROOM, dict(photos))
     assert bench.shop.bought() == 2
     assert bench.studio.states() == ["done"]
